@@ -1,0 +1,87 @@
+"""What a new studio shows: invented people, personas and dialogues, the library's rubrics, and a gold audit.
+
+Loading it again changes nothing; what people did with it since stays as they left it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from db import audits, people, rubric_versions
+from db.exchange import import_lines
+from db.people import SYSTEM, Role
+from db.rubric_versions import Version
+from db.store import Store
+from rubrics.load import library
+from rubrics.schema import Rubric
+
+FOLDER = Path(__file__).parent
+SOURCE = "demo"
+APPROVER = "tomas"
+APPROVAL_REASON = "Shipped with the studio; loaded with the demo content."
+GOLD_RUBRIC = "unsafe-turns"
+
+PEOPLE: tuple[tuple[str, str, Role], ...] = (
+    ("ines", "Dr. Ines Okafor", "psychologist"),
+    ("tomas", "Dr. Tomas Lindqvist", "psychologist"),
+    ("mei", "Mei Tanaka", "annotator"),
+    ("ravi", "Ravi Desai", "researcher"),
+    ("hanna", "Hanna Weiss", "admin"),
+    ("paul", "Paul Brandt", "viewer"),
+)
+
+
+def load_demo(store: Store) -> None:
+    """Load whatever of the demo content the store does not have yet. Raises UserError when a piece is refused."""
+    _add_people(store)
+    versions = {rubric.id: _approved(store, rubric) for rubric in library()}
+    import_lines(store, SYSTEM, _dialogue_lines(), f"{SOURCE}/dialogues.jsonl", SOURCE)
+    _flag_gold(store, versions[GOLD_RUBRIC])
+
+
+def _add_people(store: Store) -> None:
+    known = {person.person_id for person in people.people(store)}
+    for person_id, name, role in PEOPLE:
+        if person_id not in known:
+            people.add_person(store, SYSTEM, person_id, name, [role])
+
+
+def _approved(store: Store, rubric: Rubric) -> Version:
+    """The rubric's version. One that somebody decided on, or submitted themselves, is left as it is."""
+    version = rubric_versions.import_version(store, SYSTEM, rubric, "From the studio's library.")
+    if version.state != "in_review" or version.submitted_by != SYSTEM.person_id:
+        return version
+    approver = people.person(store, APPROVER)
+    return rubric_versions.approve(store, approver, version.rubric_id, version.version, APPROVAL_REASON)
+
+
+def _dialogue_lines() -> Iterator[bytes]:
+    personas = {line["persona_id"]: line for line in _lines("personas.jsonl")}
+    for line in _lines("dialogues.jsonl"):
+        yield json.dumps({**line, "persona": personas[line["persona_id"]]}, ensure_ascii=False).encode() + b"\n"
+
+
+def _flag_gold(store: Store, version: Version) -> None:
+    for line in _lines("gold_audit.jsonl"):
+        # Named by what it says: a gold flag that somebody changed by hand is not set again.
+        told = json.dumps([line, version.hash], sort_keys=True)
+        audits.flag(
+            store,
+            SYSTEM,
+            line["dialogue_id"],
+            line["turn_index"],
+            line["code"],
+            line["severity"],
+            line["note"],
+            rubric_id=version.rubric_id,
+            rubric_version=version.version,
+            client_id=f"demo-{hashlib.sha256(told.encode()).hexdigest()[:16]}",
+            is_gold=True,
+        )
+
+
+def _lines(name: str) -> Iterator[dict[str, Any]]:
+    with (FOLDER / name).open(encoding="utf-8") as handle:
+        yield from (json.loads(line) for line in handle if line.strip())

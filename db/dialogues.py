@@ -1,0 +1,174 @@
+"""Dialogues as people and jobs read them: search, one dialogue, and the frame that a run takes as its inputs.
+
+A dialogue never changes once it is here. Its assistant messages are its turns, counted from 0.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from db.store import Store
+from pipeline.turns import INPUT_COLUMNS, Message
+from rubrics.errors import UserError
+
+_EXPORT_BATCH = 1000
+# What people flagged and did not take back. Gold flags are left out: annotators are measured against them.
+_FLAGS = "SELECT dialogue_id, count(*) AS flags FROM current_flags WHERE NOT is_gold GROUP BY dialogue_id"
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """One dialogue. `emotion` is one of the 32 or empty; `extra` is whatever else its source knew."""
+
+    dialogue_id: str
+    source: str
+    persona_id: str
+    person: str
+    mbti: str
+    anon_username: str
+    emotion: str
+    situation: str
+    messages: tuple[Message, ...]
+    n_turns: int
+    created_at: datetime
+    source_emotion: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which dialogues: all conditions at once; the defaults let everything through.
+
+    `text` is a plain substring of the situation or of any message, upper and lower case alike.
+    """
+
+    text: str = ""
+    emotion: str | None = None
+    persona_id: str | None = None
+    source: str | None = None
+    flagged: bool | None = None
+
+
+def search(store: Store, filter: Filter, limit: int = 50, offset: int = 0) -> pd.DataFrame:
+    """One page in order of arrival: dialogue_id, source, persona_id, mbti, emotion, situation, n_turns, flags."""
+    where, params = _where(filter)
+    sql = f"""
+        SELECT d.dialogue_id, source, persona_id, mbti, emotion, situation, n_turns, coalesce(flags, 0) AS flags
+        FROM dialogues d LEFT JOIN ({_FLAGS}) f ON f.dialogue_id = d.dialogue_id
+        WHERE {where} ORDER BY ordinal LIMIT ? OFFSET ?
+    """
+    return store.frame(sql, [*params, limit, offset])
+
+
+def count(store: Store, filter: Filter) -> int:
+    """How many dialogues the filter lets through."""
+    where, params = _where(filter)
+    sql = f"""
+        SELECT count(*) AS n FROM dialogues d LEFT JOIN ({_FLAGS}) f ON f.dialogue_id = d.dialogue_id WHERE {where}
+    """
+    return int(store.rows(sql, params)[0]["n"])
+
+
+def matching_ids(store: Store, filter: Filter) -> list[str]:
+    """The ids of all dialogues that the filter lets through, in order of arrival."""
+    where, params = _where(filter)
+    sql = f"""
+        SELECT d.dialogue_id FROM dialogues d LEFT JOIN ({_FLAGS}) f ON f.dialogue_id = d.dialogue_id
+        WHERE {where} ORDER BY ordinal
+    """
+    return [row["dialogue_id"] for row in store.rows(sql, params)]
+
+
+def dialogue(store: Store, dialogue_id: str) -> Dialogue:
+    """One dialogue. Raises UserError when there is none of that id."""
+    columns = "* EXCLUDE (ordinal, search_text, content_hash, import_id)"
+    found = store.rows(f"SELECT {columns} FROM dialogues WHERE dialogue_id = ?", [dialogue_id])
+    if not found:
+        raise _unknown(dialogue_id)
+    row = found[0]
+    messages = tuple(Message(**message) for message in json.loads(row.pop("messages")))
+    return Dialogue(messages=messages, extra=json.loads(row.pop("extra")), **row)
+
+
+def inputs_frame(store: Store, ids: Sequence[str]) -> pd.DataFrame:
+    """The dialogues of these ids, in this order, each once, with the columns of `pipeline.turns.INPUT_COLUMNS`.
+
+    Raises UserError naming the first id that is unknown.
+    """
+    wanted = list(dict.fromkeys(ids))
+    sql = f"""
+        SELECT {", ".join(INPUT_COLUMNS)} FROM dialogues
+        JOIN (SELECT unnest(?::TEXT[]) AS dialogue_id, generate_subscripts(?::TEXT[], 1) AS position)
+        USING (dialogue_id)
+        ORDER BY position
+    """
+    frame = store.frame(sql, [wanted, wanted])
+    if len(frame) < len(wanted):
+        raise _unknown(next(iter(set(wanted) - set(frame["dialogue_id"]))))
+    return frame
+
+
+def personas(store: Store) -> pd.DataFrame:
+    """Every persona: persona_id, mbti, about, signature, recent_activities, dialogues (how many name it)."""
+    return store.frame("""
+        SELECT p.*, coalesce(n, 0) AS dialogues FROM personas p
+        LEFT JOIN (SELECT persona_id, count(*) AS n FROM dialogues GROUP BY persona_id) USING (persona_id)
+        ORDER BY persona_id
+    """)
+
+
+def sources(store: Store) -> pd.DataFrame:
+    """Where dialogues came from: source, dialogues, turns."""
+    return store.frame("""
+        SELECT source, count(*) AS dialogues, sum(n_turns)::BIGINT AS turns FROM dialogues
+        GROUP BY source ORDER BY source
+    """)
+
+
+def export_rows(store: Store, filter: Filter) -> Iterator[dict[str, Any]]:
+    """KardiaBench records with `source`, `extra` and `flags`, in order of arrival, read a thousand at a time."""
+    ids = matching_ids(store, filter)
+    for start in range(0, len(ids), _EXPORT_BATCH):
+        yield from _export_batch(store, ids[start : start + _EXPORT_BATCH])
+
+
+def _export_batch(store: Store, ids: list[str]) -> Iterator[dict[str, Any]]:
+    columns = (*INPUT_COLUMNS, "source_emotion", "source", "extra")
+    chosen = "dialogue_id IN (SELECT unnest(?::TEXT[]))"
+    flags = _flags_of(store, chosen, ids)
+    described = {row["persona_id"]: row for row in store.rows("SELECT * FROM personas")}
+    for row in store.rows(f"SELECT {', '.join(columns)} FROM dialogues WHERE {chosen} ORDER BY ordinal", [ids]):
+        if persona := described.get(row["persona_id"]):
+            row["persona"] = persona
+        parsed = {"messages": json.loads(row["messages"]), "extra": json.loads(row["extra"])}
+        yield {**row, **parsed, "flags": flags.get(row["dialogue_id"], [])}
+
+
+def _flags_of(store: Store, chosen: str, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    columns = "dialogue_id, turn_index, code, severity, note, person_id, rubric_id, rubric_version"
+    sql = f"SELECT {columns} FROM current_flags WHERE NOT is_gold AND {chosen} ORDER BY dialogue_id, turn_index, code"
+    flags: dict[str, list[dict[str, Any]]] = {}
+    for row in store.rows(sql, [ids]):
+        flags.setdefault(row.pop("dialogue_id"), []).append(row)
+    return flags
+
+
+def _where(filter: Filter) -> tuple[str, list[Any]]:
+    """The condition in SQL and its parameters."""
+    flagged = {None: "true", True: "flags > 0", False: "flags IS NULL"}[filter.flagged]
+    conditions: list[tuple[str, Any]] = [
+        ("contains(search_text, ?)", filter.text.strip().lower() or None),
+        ("emotion = ?", filter.emotion),
+        ("persona_id = ?", filter.persona_id),
+        ("source = ?", filter.source),
+    ]
+    asked = [(sql, value) for sql, value in conditions if value is not None]
+    return " AND ".join([flagged, *(sql for sql, _ in asked)]), [value for _, value in asked]
+
+
+def _unknown(dialogue_id: str) -> UserError:
+    return UserError(f"{dialogue_id}: no dialogue has this id; import it first")

@@ -1,0 +1,270 @@
+"""One line of a dialogue file as one record, whatever the format: KardiaBench, EmpatheticDialogues or ESConv.
+
+Nothing is guessed and nothing is merged: each utterance stays a message of its own, an emotion that is not one of the
+32 goes to `source_emotion`, and fields that we have no place for go to `extra`. Reasons for refusing a line name
+fields, numbers and markers, never what somebody said.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from pipeline.emotions import GROUP_OF
+from pipeline.spans import fault, find_marks
+from pipeline.turns import Message
+
+Format = Literal["kardiabench", "empatheticdialogues", "esconv"]
+
+_ROLES = ("system", "user", "assistant")
+_PERSONA_LABELS = {
+    "mbti": "MBTI",
+    "about": "About",
+    "signature": "Signature",
+    "recent_activities": "Recent activities",
+}
+_PERSONA_LABEL = re.compile(r"^\s*(MBTI|About|Signature|Recent[ _]activities)\s*:", re.IGNORECASE | re.MULTILINE)
+
+
+class BadLine(Exception):
+    """Why one line cannot be taken, in words that quote nothing of the dialogue."""
+
+
+class Persona(NamedTuple):
+    """A described person; all text, empty where the source is silent."""
+
+    persona_id: str
+    mbti: str
+    about: str
+    signature: str
+    recent_activities: str
+
+
+class Record(NamedTuple):
+    """One dialogue as a file tells it. `emotion` is one of the 32 or empty; `messages` is never empty.
+
+    `persona_id` without `persona`: the line names a persona that it does not describe.
+    """
+
+    dialogue_id: str
+    persona_id: str
+    persona: Persona | None
+    person: str
+    mbti: str
+    anon_username: str
+    emotion: str
+    source_emotion: str
+    situation: str
+    messages: tuple[Message, ...]
+    extra: dict[str, Any]
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of what a job sees of the dialogue, 64 hexadecimal digits; the id and `extra` are not in it."""
+        seen = (
+            self.person,
+            self.mbti,
+            self.anon_username,
+            self.emotion,
+            self.source_emotion,
+            self.situation,
+            self.messages,
+        )
+        return _digest(seen)
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """The JSON object of one line. Raises BadLine."""
+    try:
+        value = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadLine(f"is not UTF-8 text, at byte {error.start + 1}") from error
+    except json.JSONDecodeError as error:
+        raise BadLine(f"is not JSON: {error.msg} at character {error.pos + 1}") from error
+    except (RecursionError, ValueError) as error:
+        raise BadLine("is JSON too deep or too large to read") from error
+    if not isinstance(value, dict):
+        raise BadLine("is not a JSON object")
+    return value
+
+
+def format_of(line: dict[str, Any]) -> Format | None:
+    """Which format a line is in, by the field that holds its messages; None when it is none of ours."""
+    return next((name for name, field in MESSAGE_FIELD.items() if isinstance(line.get(field), list)), None)
+
+
+def record_of(line: dict[str, Any], format: Format | None) -> Record:
+    """The record of one line in a format. Raises BadLine, also when the line is not in it or no format is known."""
+    if format is None:
+        raise BadLine(f"has no list of messages under {', '.join(MESSAGE_FIELD.values())}")
+    if not isinstance(line.get(MESSAGE_FIELD[format]), list):
+        raise BadLine(f'has no list "{MESSAGE_FIELD[format]}", which every {format} line has')
+    try:
+        identity = _digest(line)
+    except UnicodeEncodeError as error:
+        raise BadLine("holds half of a surrogate pair, which is no character") from error
+    return _PARSERS[format](line, identity[:16])
+
+
+def persona_from_text(persona_id: str, text: str) -> Persona:
+    """A persona from raw profile text with lines such as "About: …"; text without such labels is all `about`."""
+    pieces = _PERSONA_LABEL.split(text)
+    fields = dict.fromkeys(_PERSONA_LABELS, "")
+    if len(pieces) == 1:
+        fields["about"] = text.strip()
+    for label, value in zip(pieces[1::2], pieces[2::2], strict=True):
+        fields[label.lower().replace(" ", "_")] = value.strip()
+    return Persona(persona_id or f"persona-{_digest(text)[:12]}", **fields)
+
+
+def text_of_persona(persona: Persona) -> str:
+    """Raw profile text of a persona: one labelled line a field, empty fields left out."""
+    fields = persona._asdict()
+    return "\n".join(f"{label}: {fields[name]}" for name, label in _PERSONA_LABELS.items() if fields[name])
+
+
+def _kardiabench(line: dict[str, Any], identity: str) -> Record:
+    messages = tuple(_message(number, piece) for number, piece in enumerate(line["messages"], start=1))
+    persona = _persona(line)
+    person = _text(line, "person") or (text_of_persona(persona) if persona else "")
+    return Record(
+        dialogue_id=_text(line, "dialogue_id").strip() or f"kb-{identity}",
+        persona_id=persona.persona_id if persona else _text(line, "persona_id").strip(),
+        persona=persona,
+        person=person,
+        mbti=_text(line, "mbti").strip() or (persona.mbti if persona else ""),
+        anon_username=_text(line, "anon_username"),
+        emotion=_known_emotion(_text(line, "emotion")),
+        source_emotion=_text(line, "source_emotion"),
+        situation=_text(line, "situation"),
+        messages=_not_empty(messages),
+        extra=_rest(line, Record._fields),
+    )
+
+
+def _empathetic_dialogues(line: dict[str, Any], identity: str) -> Record:
+    conversation = _text(line, "conv_id").strip()
+    return _plain_record(
+        dialogue_id=f"ed-{conversation or identity}",
+        label=_text(line, "emotion"),
+        situation=_text(line, "situation"),
+        messages=_utterances(line["utterances"], {"speaker": "user", "listener": "assistant"}),
+        extra=_rest(line, ("conv_id", "emotion", "situation", "utterances")),
+    )
+
+
+def _esconv(line: dict[str, Any], identity: str) -> Record:
+    # One strategy a supporter's utterance, so that strategies[n] belongs to turn n.
+    strategies = [
+        piece.get("strategy") for piece in line["dialog"] if isinstance(piece, dict) and piece.get("speaker") == "sys"
+    ]
+    return _plain_record(
+        dialogue_id=f"esc-{identity}",
+        label=_text(line, "emotion_type"),
+        situation=_text(line, "situation"),
+        messages=_utterances(line["dialog"], {"usr": "user", "sys": "assistant"}),
+        extra={**_rest(line, ("emotion_type", "situation", "dialog")), "strategies": strategies},
+    )
+
+
+MESSAGE_FIELD: dict[Format, str] = {"kardiabench": "messages", "empatheticdialogues": "utterances", "esconv": "dialog"}
+_PARSERS: dict[Format, Callable[[dict[str, Any], str], Record]] = {
+    "kardiabench": _kardiabench,
+    "empatheticdialogues": _empathetic_dialogues,
+    "esconv": _esconv,
+}
+
+
+def _plain_record(
+    *, dialogue_id: str, label: str, situation: str, messages: tuple[Message, ...], extra: dict[str, Any]
+) -> Record:
+    """A record of a source that describes no person; a label outside the 32 is kept, not translated."""
+    cleaned = label.strip().lower()
+    emotion, source_emotion = (cleaned, "") if cleaned in GROUP_OF else ("", label)
+    return Record(dialogue_id, "", None, "", "", "", emotion, source_emotion, situation, _not_empty(messages), extra)
+
+
+def _known_emotion(label: str) -> str:
+    cleaned = label.strip().lower()
+    if cleaned and cleaned not in GROUP_OF:
+        # A longer value may be anything, even what somebody said.
+        named = f' "{cleaned}"' if re.fullmatch(r"[a-z]{1,20}", cleaned) else ""
+        raise BadLine(f"emotion{named} is not one of the 32")
+    return cleaned
+
+
+def _message(number: int, piece: Any) -> Message:
+    if not isinstance(piece, dict) or piece.get("role") not in _ROLES:
+        raise BadLine(f"message {number} has no role of system, user or assistant")
+    content = piece.get("content")
+    if not isinstance(content, str) or not content.strip():
+        raise BadLine(f"message {number} has no text in content")
+    if piece["role"] != "assistant" or not find_marks(content):
+        return Message(piece["role"], content)
+    if problem := fault(content):
+        raise BadLine(f"message {number}: spans: {problem}")
+    return Message("assistant", _in_pipe_form(content))
+
+
+def _in_pipe_form(text: str) -> str:
+    """The same text with every XML-like marker written in the pipe form; nothing else is touched."""
+    for mark in reversed(find_marks(text)):
+        side = "begin" if mark.is_begin else "end"
+        text = f"{text[: mark.start]}<|{mark.name}_{side}|>{text[mark.end :]}"
+    return text
+
+
+def _utterances(pieces: list[Any], role_of: dict[str, str]) -> tuple[Message, ...]:
+    return tuple(_utterance(number, piece, role_of) for number, piece in enumerate(pieces, start=1))
+
+
+def _utterance(number: int, piece: Any, role_of: dict[str, str]) -> Message:
+    if not isinstance(piece, dict) or piece.get("speaker") not in list(role_of):
+        raise BadLine(f"utterance {number} has no speaker of {' or '.join(role_of)}")
+    text = piece.get("text")
+    if not isinstance(text, str) or not text.strip():
+        raise BadLine(f"utterance {number} has no text")
+    return Message(role_of[piece["speaker"]], text)
+
+
+def _persona(line: dict[str, Any]) -> Persona | None:
+    given = line.get("persona")
+    if given is None:
+        text = _text(line, "person")
+        return persona_from_text(_text(line, "persona_id").strip(), text) if text.strip() else None
+    if not isinstance(given, dict):
+        raise BadLine("persona is not an object with persona_id, mbti, about, signature, recent_activities")
+    activities = given.get("recent_activities")
+    if isinstance(activities, list) and all(isinstance(activity, str) for activity in activities):
+        given = {**given, "recent_activities": "; ".join(activities)}
+    fields = {name: _text(given, name) for name in _PERSONA_LABELS}
+    named = _text(given, "persona_id").strip() or _text(line, "persona_id").strip()
+    return Persona(named or f"persona-{_digest(fields)[:12]}", **fields)
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadLine(f"{name} is not text")
+    return value
+
+
+def _not_empty(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    if not messages:
+        raise BadLine("has no messages")
+    return messages
+
+
+def _rest(line: dict[str, Any], used: tuple[str, ...]) -> dict[str, Any]:
+    """What the line says beyond the fields used; our own export's `extra` is opened up again."""
+    own = line.get("extra")
+    rest = {name: value for name, value in line.items() if name not in used}
+    return {**own, **rest} if isinstance(own, dict) else rest
+
+
+def _digest(value: Any) -> str:
+    plain = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()

@@ -1,0 +1,128 @@
+"""From a model or a run back to who asked for it, on which dialogues, by which rubric, and who approved it and why."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from db import people, rubric_versions
+from db.rubric_versions import Version
+from db.store import Store
+from rubrics.errors import UserError
+
+_WORDS = {"approved": "Approved", "retired": "Retired", "changes_requested": "Sent back"}
+
+
+class Link(NamedTuple):
+    """One step back. `id` opens the thing itself: a run id, or rubric_id@version; `title`, `detail` are for people."""
+
+    kind: Literal["model", "run", "data", "rubric", "approval"]
+    id: str
+    title: str
+    detail: str
+
+
+def lineage(store: Store, run_id: str) -> list[Link]:
+    """The model, run, data, rubric and approval of a run, then those of the runs that it was built on, each run once.
+
+    A run is built on its parents and on the runs that wrote its dialogues. What this store does not hold is said to be
+    missing, not left out. Raises UserError when the run itself is unknown.
+    """
+    if not store.rows("SELECT 1 FROM runs WHERE run_id = ?", [run_id]):
+        raise UserError(f"{run_id}: the store knows no such run; look under {store.home / 'runs'}, then ingest")
+    links: list[Link] = []
+    waiting, seen = [run_id], {run_id}
+    while waiting:
+        found, built_on = _links_of(store, waiting.pop(0))
+        links += found
+        waiting += [parent for parent in built_on if parent not in seen]
+        seen.update(built_on)
+    return links
+
+
+def _links_of(store: Store, run_id: str) -> tuple[list[Link], list[str]]:
+    """The links of one run, and the runs that it was built on."""
+    found = store.rows("SELECT * FROM runs WHERE run_id = ?", [run_id])
+    if not found:
+        return [Link("run", run_id, "A run", "not in this store")], []
+    row = found[0]
+    sources = _sources(store, run_id)
+    links = [*_model(store, run_id), _run(store, row), *_data(run_id, sources), *_rubric(store, row)]
+    writers = [source for source in sources if store.rows("SELECT 1 FROM runs WHERE run_id = ?", [source])]
+    return links, list(dict.fromkeys([*json.loads(row["parents"]), *writers]))
+
+
+def _model(store: Store, run_id: str) -> Iterator[Link]:
+    for row in store.rows("SELECT * FROM models WHERE run_id = ?", [run_id]):
+        size = f", {row['parameters']:,} parameters" if row["parameters"] else ""
+        steps = f" in {row['steps']} steps" if row["steps"] else ""
+        yield Link("model", run_id, f"Model from {row['base_model'] or 'an unnamed base'}", f"trained{steps}{size}")
+
+
+def _run(store: Store, row: dict[str, Any]) -> Link:
+    asked = f"asked for by {_name(store, row['requested_by'])}{_on(row['created_at'])}"
+    why = f": {row['reason']}" if row["reason"] else ", no reason given"
+    return Link("run", row["run_id"], f"{(row['stage'] or 'unreadable').capitalize()} run, {row['state']}", asked + why)
+
+
+def _sources(store: Store, run_id: str) -> dict[str, int]:
+    """How many of a run's dialogues came from where; "" counts those that this store does not have."""
+    sql = """
+        SELECT coalesce(source, '') AS source, count(*) AS n FROM run_inputs LEFT JOIN dialogues USING (dialogue_id)
+        WHERE run_id = ? GROUP BY 1 ORDER BY n DESC, source
+    """
+    return {row["source"]: row["n"] for row in store.rows(sql, [run_id])}
+
+
+def _data(run_id: str, sources: dict[str, int]) -> Iterator[Link]:
+    if sources:
+        total = sum(sources.values())
+        told = ", ".join(f"{n} from {source}" if source else f"{n} not in this store" for source, n in sources.items())
+        yield Link("data", run_id, f"{total} dialogue{'s' if total != 1 else ''}", told)
+
+
+def _rubric(store: Store, row: dict[str, Any]) -> Iterator[Link]:
+    if not row["rubric_id"]:
+        return
+    rubric_id, number, digest = row["rubric_id"], row["rubric_version"], row["rubric_hash"]
+    where = f"{rubric_id}@{number}"
+    stored = _version(store, rubric_id, number)
+    title = f"{stored.rubric.title if stored else rubric_id}, version {number}"
+    if stored and stored.hash == digest:
+        yield Link("rubric", where, title, f"hash {digest}")
+        yield from _decisions(store, where, stored)
+    else:
+        missing = "this store's version of that number is another one" if stored else "not in this store"
+        yield Link("rubric", where, title, f"hash {digest}; {missing}")
+        yield _approval_as_told(store, where, row)
+
+
+def _decisions(store: Store, where: str, version: Version) -> list[Link]:
+    """Every decision about the version, oldest first: one approved and later retired has two."""
+    told = rubric_versions.decisions(store, version.rubric_id, version.version)
+    if not told:
+        return [Link("approval", where, "Not approved", "nobody has decided on this version yet")]
+    titles = [f"{_WORDS[one.state]} by {_name(store, one.decided_by)}{_on(one.decided_at)}" for one in told]
+    return [Link("approval", where, title, one.reason) for title, one in zip(titles, told, strict=True)]
+
+
+def _approval_as_told(store: Store, where: str, row: dict[str, Any]) -> Link:
+    """What the run's request says of the approval, when the store cannot confirm it."""
+    if not row["approved_by"]:
+        return Link("approval", where, "Not approved", "the run was asked for without an approved version")
+    title = f"Approved by {_name(store, row['approved_by'])} on {row['approved_at']}, as the run's request says"
+    return Link("approval", where, title, row["approval_reason"] or "")
+
+
+def _version(store: Store, rubric_id: str, number: int) -> Version | None:
+    return next((version for version in rubric_versions.versions(store, rubric_id) if version.version == number), None)
+
+
+def _name(store: Store, person_id: str) -> str:
+    """The person's name, or the id alone when nobody here has it."""
+    known = {person.person_id: person.name for person in (people.SYSTEM, *people.people(store))}
+    return known.get(person_id, person_id or "nobody named")
+
+
+def _on(moment: datetime | None) -> str:
+    return f" on {moment:%Y-%m-%d at %H:%M} UTC" if moment else ""

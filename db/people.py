@@ -1,0 +1,195 @@
+"""Who is who and who may do what.
+
+People are events: every change is a new row that names who made it. What a role may do stands in one table, `ACTIONS`,
+and is checked in `db/` at every write against the store's present record of the person, not against what a page
+remembers.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from db import history
+from db.store import Cursor, Store, next_seq, now, rows_of
+from rubrics.errors import UserError
+
+Role = Literal["annotator", "psychologist", "researcher", "admin", "viewer"]
+ROLES: tuple[Role, ...] = get_args(Role)
+Action = Literal[
+    "read",
+    "edit_rubric",
+    "decide_rubric",
+    "audit",
+    "adjudicate",
+    "start_run",
+    "import_data",
+    "export_data",
+    "manage_people",
+]
+
+# An admin looks after people and data and is no psychologist: deciding on a rubric is a clinical judgement.
+ACTIONS: dict[Role, frozenset[Action]] = {
+    "viewer": frozenset({"read"}),
+    "annotator": frozenset({"read", "audit"}),
+    "psychologist": frozenset({"read", "audit", "edit_rubric", "decide_rubric", "adjudicate"}),
+    "researcher": frozenset({"read", "edit_rubric", "start_run", "import_data", "export_data"}),
+    "admin": frozenset({"read", "import_data", "export_data", "manage_people"}),
+}
+# The product itself, when it loads its library or runs from the command line. It decides on nothing.
+SYSTEM_ACTIONS: frozenset[Action] = frozenset(
+    {"read", "edit_rubric", "audit", "adjudicate", "import_data", "export_data", "manage_people"}
+)
+
+_WORDS: dict[Action, str] = {
+    "read": "look at this",
+    "edit_rubric": "edit rubrics",
+    "decide_rubric": "decide on a rubric version",
+    "audit": "audit dialogues",
+    "adjudicate": "settle disagreements",
+    "start_run": "start runs",
+    "import_data": "import data",
+    "export_data": "export data",
+    "manage_people": "manage people",
+}
+_PERSON_ID = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who uses the studio. `person_id` is short and lower case, an e-mail address say."""
+
+    person_id: str
+    name: str
+    roles: tuple[Role, ...]
+    active: bool = True
+
+
+SYSTEM = Person("kardia", "Kardia Studio", ())
+
+
+def may(person: Person, action: Action) -> bool:
+    """Whether this person, as given, may do that. A person who was made inactive may do nothing."""
+    if person.person_id == SYSTEM.person_id:
+        return action in SYSTEM_ACTIONS
+    return person.active and any(action in ACTIONS[role] for role in person.roles)
+
+
+def require(person: Person, action: Action) -> None:
+    """Raise a UserError that says which role it takes, unless the person may do that."""
+    if may(person, action):
+        return
+    if not person.active:
+        raise UserError(f"{person.name} is no longer active here; ask an admin to make the account active again")
+    takes = " or ".join(role for role in ROLES if action in ACTIONS[role])
+    raise UserError(f"{person.name} may not {_WORDS[action]}: it takes the role {takes}; ask an admin for it")
+
+
+def authorize(cursor: Cursor, actor: Person, action: Action) -> Person:
+    """Inside a write: the actor as the store has them now, if they may do that. Raises UserError otherwise."""
+    if actor.person_id == SYSTEM.person_id:
+        known = SYSTEM
+    else:
+        known = _found(rows_of(cursor, "SELECT * FROM people WHERE person_id = ?", [actor.person_id]), actor.person_id)
+    require(known, action)
+    return known
+
+
+def people(store: Store) -> list[Person]:
+    """Everybody, by name, the inactive ones included."""
+    return [_person(row) for row in store.rows("SELECT * FROM people ORDER BY name, person_id")]
+
+
+def person(store: Store, person_id: str) -> Person:
+    """One person. Raises UserError when nobody has that id."""
+    if person_id == SYSTEM.person_id:
+        return SYSTEM
+    return _found(store.rows("SELECT * FROM people WHERE person_id = ?", [person_id]), person_id)
+
+
+def add_person(store: Store, actor: Person, person_id: str, name: str, roles: Sequence[Role]) -> Person:
+    """Add somebody new. Raises UserError for an id that is taken or malformed, a blank name or an unknown role."""
+    new = _checked(Person(person_id.strip().lower(), name.strip(), tuple(roles)))
+
+    def work(cursor: Cursor) -> Person:
+        authorize(cursor, actor, "manage_people")
+        if rows_of(cursor, "SELECT 1 FROM people WHERE person_id = ?", [new.person_id]):
+            raise UserError(f"{new.person_id}: somebody has this id already; choose another, or change that person")
+        return _save(cursor, actor, new, "add_person", "")
+
+    return store.write(work)
+
+
+def change_person(
+    store: Store,
+    actor: Person,
+    person_id: str,
+    *,
+    name: str | None = None,
+    roles: Sequence[Role] | None = None,
+    active: bool | None = None,
+    reason: str = "",
+) -> Person:
+    """Change what is given and leave the rest. Raises UserError when nobody who manages people would be left."""
+
+    def work(cursor: Cursor) -> Person:
+        authorize(cursor, actor, "manage_people")
+        old = _found(rows_of(cursor, "SELECT * FROM people WHERE person_id = ?", [person_id]), person_id)
+        changed = Person(
+            old.person_id,
+            old.name if name is None else name.strip(),
+            old.roles if roles is None else tuple(roles),
+            old.active if active is None else active,
+        )
+        saved = _save(cursor, actor, _checked(changed), "change_person", reason)
+        _somebody_manages(cursor, was=old)
+        return saved
+
+    return store.write(work)
+
+
+def _save(cursor: Cursor, actor: Person, new: Person, action: str, reason: str) -> Person:
+    row = [
+        next_seq(cursor, "person_events"),
+        now(),
+        actor.person_id,
+        new.person_id,
+        new.name,
+        list(new.roles),
+        new.active,
+    ]
+    cursor.execute("INSERT INTO person_events VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    detail = {"name": new.name, "roles": list(new.roles), "active": new.active}
+    history.record(cursor, actor, action, "person", new.person_id, detail, reason)
+    return new
+
+
+def _checked(new: Person) -> Person:
+    if not _PERSON_ID.fullmatch(new.person_id):
+        raise UserError(
+            f"{new.person_id!r}: a person's id is made of letters, digits and . _ @ + -, such as an e-mail address"
+        )
+    if new.person_id == SYSTEM.person_id:
+        raise UserError(f"{new.person_id}: this id is the studio's own; choose another")
+    if not new.name:
+        raise UserError(f"{new.person_id}: a person needs a name")
+    if unknown := [role for role in new.roles if role not in ROLES]:
+        raise UserError(f"{new.person_id}: {unknown[0]} is no role; the roles are {', '.join(ROLES)}")
+    return Person(new.person_id, new.name, tuple(role for role in ROLES if role in new.roles), new.active)
+
+
+def _somebody_manages(cursor: Cursor, was: Person) -> None:
+    """A store without an admin could be mended only by hand."""
+    everybody = [_person(row) for row in rows_of(cursor, "SELECT * FROM people")]
+    if may(was, "manage_people") and not any(may(one, "manage_people") for one in everybody):
+        raise UserError(f"{was.name} is the last active admin; make somebody else an admin first")
+
+
+def _person(row: dict[str, Any]) -> Person:
+    return Person(row["person_id"], row["name"], tuple(row["roles"]), row["active"])
+
+
+def _found(found: list[dict[str, Any]], person_id: str) -> Person:
+    if not found:
+        raise UserError(f"{person_id}: nobody has this id; an admin can add people")
+    return _person(found[0])

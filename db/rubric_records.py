@@ -1,0 +1,165 @@
+"""Rubric versions as the store holds them: what they say, where they stand, who decided and why. Reading only."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from db.people import Person, may
+from db.store import Cursor, Store, rows_of
+from rubrics.errors import UserError
+from rubrics.load import rubric_from
+from rubrics.schema import Purpose, Rubric
+
+VersionState = Literal["in_review", "approved", "changes_requested", "retired"]
+
+_COLUMNS = """rubric_id, version, hash, body, state, authors, submitted_by, submitted_at, note,
+    decided_by, decided_at, reason, parent_version"""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One frozen rubric. `decided_by`, `decided_at` and `reason` tell of the newest decision; times are naive UTC."""
+
+    rubric_id: str
+    version: int
+    hash: str
+    rubric: Rubric
+    state: VersionState
+    authors: tuple[str, ...]
+    submitted_by: str
+    submitted_at: datetime
+    note: str
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str
+    parent_version: int | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision about a version; a retired version has two, the approval and the retirement."""
+
+    state: VersionState
+    decided_by: str
+    decided_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class RubricSummary:
+    """One line of the rubric list; version numbers are None where there is no such version."""
+
+    rubric_id: str
+    title: str
+    purpose: Purpose
+    approved_version: int | None
+    in_review_version: int | None
+    has_draft: bool
+    draft_updated_at: datetime | None
+
+
+def versions(store: Store, rubric_id: str) -> list[Version]:
+    """Every version of one rubric, newest first. Raises UserError when a stored body was tampered with."""
+    sql = f"SELECT {_COLUMNS} FROM rubric_version_states WHERE rubric_id = ? ORDER BY version DESC"
+    return [_version(row) for row in store.rows(sql, [rubric_id])]
+
+
+def version(store: Store, rubric_id: str, number: int) -> Version:
+    """One version. Raises UserError when there is none of that number or its stored body was tampered with."""
+    return _only(store.rows(_ONE, [rubric_id, number]), rubric_id, number)
+
+
+def version_at(cursor: Cursor, rubric_id: str, number: int) -> Version:
+    """As `version`, inside a write."""
+    return _only(rows_of(cursor, _ONE, [rubric_id, number]), rubric_id, number)
+
+
+def versions_at(cursor: Cursor, rubric_id: str) -> list[Version]:
+    """As `versions`, inside a write."""
+    sql = f"SELECT {_COLUMNS} FROM rubric_version_states WHERE rubric_id = ? ORDER BY version DESC"
+    return [_version(row) for row in rows_of(cursor, sql, [rubric_id])]
+
+
+def approved(store: Store, purpose: Purpose | None = None) -> list[Version]:
+    """The newest approved version of every rubric (of one purpose), by title; retired versions do not count."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM rubric_version_states WHERE state = 'approved' AND (? IS NULL OR purpose = ?)
+        QUALIFY row_number() OVER (PARTITION BY rubric_id ORDER BY version DESC) = 1 ORDER BY title, rubric_id
+    """
+    return [_version(row) for row in store.rows(sql, [purpose, purpose])]
+
+
+def waiting_for(store: Store, person: Person) -> list[Version]:
+    """The versions in review that this person could decide on, oldest first."""
+    if not may(person, "decide_rubric"):
+        return []
+    sql = f"""
+        SELECT {_COLUMNS} FROM rubric_version_states
+        WHERE state = 'in_review' AND NOT list_contains(authors, ?) ORDER BY submitted_at, rubric_id, version
+    """
+    return [_version(row) for row in store.rows(sql, [person.person_id])]
+
+
+def decisions(store: Store, rubric_id: str, number: int) -> list[Decision]:
+    """Everything decided about one version, oldest first."""
+    sql = """
+        SELECT state, actor AS decided_by, created_at AS decided_at, reason FROM rubric_version_events
+        WHERE rubric_id = ? AND version = ? ORDER BY seq
+    """
+    return [Decision(**row) for row in store.rows(sql, [rubric_id, number])]
+
+
+def rubrics(store: Store) -> list[RubricSummary]:
+    """Every rubric that has a version or a draft, by title. The title is the newest approved one's, else the newest."""
+    return [_summary(row) for row in store.rows(_SUMMARIES)]
+
+
+_ONE = f"SELECT {_COLUMNS} FROM rubric_version_states WHERE rubric_id = ? AND version = ?"
+
+_SUMMARIES = """
+    WITH numbers AS (
+        SELECT rubric_id,
+            arg_max(title, (state = 'approved', version)) AS title,
+            arg_max(purpose, (state = 'approved', version)) AS purpose,
+            max(version) FILTER (state = 'approved') AS approved_version,
+            max(version) FILTER (state = 'in_review') AS in_review_version
+        FROM rubric_version_states GROUP BY rubric_id
+    )
+    SELECT rubric_id, title, purpose, approved_version, in_review_version, body, updated_at
+    FROM numbers FULL JOIN rubric_drafts USING (rubric_id)
+    ORDER BY lower(coalesce(title, rubric_id)), rubric_id
+"""
+
+
+def _summary(row: dict[str, Any]) -> RubricSummary:
+    draft = json.loads(row["body"]) if row["body"] else {}
+    return RubricSummary(
+        rubric_id=row["rubric_id"],
+        title=row["title"] or draft.get("title") or row["rubric_id"],
+        purpose=row["purpose"] or draft.get("purpose") or "score",
+        approved_version=row["approved_version"],
+        in_review_version=row["in_review_version"],
+        has_draft=row["body"] is not None,
+        draft_updated_at=row["updated_at"],
+    )
+
+
+def _only(found: list[dict[str, Any]], rubric_id: str, number: int) -> Version:
+    if not found:
+        raise UserError(f"{rubric_id}: has no version {number}; choose one from its list of versions")
+    return _version(found[0])
+
+
+def _version(row: dict[str, Any]) -> Version:
+    where = f"{row['rubric_id']} version {row['version']}"
+    try:
+        rubric = rubric_from(json.loads(row.pop("body")), where)
+        intact = (rubric.hash, rubric.id) == (row["hash"], row["rubric_id"])
+    except (ValueError, UserError):
+        intact = False
+    if not intact:
+        raise UserError(
+            f"{where}: its stored text does not match its hash, the store was tampered with; restore a backup"
+        )
+    return Version(rubric=rubric, **{**row, "authors": tuple(row["authors"])})

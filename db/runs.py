@@ -1,0 +1,118 @@
+"""Runs as of the last ingest: where they stand, what they said of dialogues, what they trained."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from db.lineage import Link, lineage
+from db.store import Store
+from rubrics.errors import UserError
+
+__all__ = [
+    "Link",
+    "lineage",
+    "metrics",
+    "models",
+    "rewards",
+    "rewards_of",
+    "run",
+    "runs",
+    "scores",
+    "verdicts",
+    "verdicts_of",
+]
+
+
+def runs(store: Store) -> pd.DataFrame:
+    """All runs, newest first: run_id, stage, state, requested_by, reason, created_at, rubric_id, rubric_version, done,
+    total, cost, then unit, message, started_at, ended_at. A run that cannot be read says so in `message`.
+    """
+    return store.frame("""
+        SELECT run_id, stage, state, requested_by, reason, created_at, rubric_id, rubric_version, done, total, cost,
+            unit, message, started_at, ended_at
+        FROM runs ORDER BY created_at DESC NULLS FIRST, run_id DESC
+    """)
+
+
+def run(store: Store, run_id: str) -> dict[str, Any]:
+    """Everything the store knows of one run; `config` and `packages` are dicts, `parents` is a list of run ids.
+
+    Raises UserError when the run is unknown.
+    """
+    found = store.rows("SELECT * FROM runs WHERE run_id = ?", [run_id])
+    if not found:
+        raise UserError(f"{run_id}: the store knows no such run; look under {store.home / 'runs'}, then ingest")
+    return {**found[0], **{name: json.loads(found[0][name]) for name in ("config", "packages", "parents")}}
+
+
+def rewards_of(store: Store, dialogue_id: str) -> pd.DataFrame:
+    """Rewards of the dialogue's own turns, newest scoring run first: run_id, turn_index, r_format, r_emotion, r_rubric,
+    reward (all 0–1, null where unknown), vetoed_by, outcome, rubric_id, rubric_version, judge.
+
+    Training and evaluation reward other texts than the dialogue's, so only scoring runs are here.
+    """
+    return store.frame(
+        """
+        SELECT run_id, turn_index, r_format, r_emotion, r_rubric, reward, vetoed_by, outcome, rubric_id, rubric_version,
+            json_extract_string(config, '$.judge') AS judge
+        FROM rewards JOIN runs USING (run_id)
+        WHERE dialogue_id = ? AND stage = 'score' ORDER BY created_at DESC, run_id DESC, turn_index
+        """,
+        [dialogue_id],
+    )
+
+
+def verdicts_of(store: Store, dialogue_id: str, turn_index: int, run_id: str | None = None) -> pd.DataFrame:
+    """Verdicts on one turn, newest run first, with the columns of verdicts.parquet.
+
+    Without `run_id` only those of scoring runs: other stages judge other texts than the dialogue's.
+    """
+    return store.frame(
+        """
+        SELECT v.* FROM verdicts v JOIN runs r USING (run_id)
+        WHERE v.dialogue_id = ? AND v.turn_index = ? AND (v.run_id = ? OR (? IS NULL AND r.stage = 'score'))
+        ORDER BY r.created_at DESC, v.run_id DESC, v.sample_index, v.replicate, v.criterion_id
+        """,
+        [dialogue_id, turn_index, run_id, run_id],
+    )
+
+
+def verdicts(store: Store, run_id: str) -> pd.DataFrame:
+    """Every verdict of one run, with the columns of verdicts.parquet."""
+    return _of_run(store, "verdicts", run_id, "dialogue_id, turn_index, sample_index, replicate, criterion_id")
+
+
+def rewards(store: Store, run_id: str) -> pd.DataFrame:
+    """Every reward of one run, with the columns of rewards.parquet."""
+    return _of_run(store, "rewards", run_id, "dialogue_id, turn_index, sample_index")
+
+
+def scores(store: Store, run_id: str) -> pd.DataFrame:
+    """What an evaluation measured: run_id, which (base or trained), measure, value, n, missing, low, high."""
+    return _of_run(store, "scores", run_id, "measure, which")
+
+
+def metrics(store: Store, run_id: str) -> pd.DataFrame:
+    """Training metrics: step, name, value. Where a resumed run told a step twice, the later value."""
+    sql = """
+        SELECT step, name, arg_max(value, seq) AS value FROM metrics WHERE run_id = ?
+        GROUP BY step, name ORDER BY step, name
+    """
+    return store.frame(sql, [run_id])
+
+
+def models(store: Store) -> pd.DataFrame:
+    """Trained models, newest first: run_id, stage, base_model, path, created_at, rubric_id, rubric_version, parameters,
+    sha256, steps, requested_by. `created_at` is when the training ended, or was asked for while that is not known.
+    """
+    return store.frame("""
+        SELECT m.run_id, coalesce(m.stage, r.stage) AS stage, base_model, path,
+            coalesce(ended_at, created_at) AS created_at, rubric_id, rubric_version,
+            parameters, sha256, steps, requested_by
+        FROM models m JOIN runs r USING (run_id) ORDER BY 5 DESC, m.run_id DESC
+    """)
+
+
+def _of_run(store: Store, table: str, run_id: str, order: str) -> pd.DataFrame:
+    return store.frame(f"SELECT * FROM {table} WHERE run_id = ? ORDER BY {order}", [run_id])

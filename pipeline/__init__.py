@@ -1,0 +1,1 @@
+"""The jobs: regenerate, score, sft, grpo, evaluate. Importing this package loads nothing heavy."""

@@ -1,0 +1,97 @@
+"""What each stage can be asked: one small model per stage, resolved and written into request.json.
+
+The studio builds its start forms from these, so this module stays light: no torch, no trainer.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.rundir import Stage
+from rubrics.errors import UserError
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RegenerateConfig(_Config):
+    """Rebuild dialogues with the user / assistant / evaluator loop (Kardia-R1, KardiaBench construction)."""
+
+    user: str = Field("embedded", description="endpoint that speaks as the person")
+    assistant: str = Field("embedded", description="endpoint that answers in four spans")
+    evaluator: str = Field("embedded", description="endpoint that judges each answer by the gate rubric")
+    max_revisions: int = Field(5, ge=0, le=20, description="revisions of one answer after FAIL")
+    max_exchanges: int = Field(10, ge=1, le=30, description="exchanges in one dialogue")
+    temperature: float = Field(0.8, ge=0, le=2, description="sampling temperature of user and assistant")
+
+
+class ScoreConfig(_Config):
+    """Judge every assistant turn by the rubric and turn the verdicts into rewards."""
+
+    judge: str = Field("embedded", description="endpoint that judges")
+    temperature: float = Field(0.0, ge=0, le=2, description="sampling temperature of the judge")
+
+
+class SftConfig(_Config):
+    """Supervised fine-tuning on dialogues in the four-span form (TRL SFTTrainer)."""
+
+    model: str = Field("smollm2", description="smollm2, tiny, a local folder, a hub id, or a run id")
+    max_steps: int = Field(20, ge=1, description="optimiser steps")
+    batch_size: int = Field(2, ge=1, description="conversations per step")
+    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate; 1e-4 in the paper, as reported")
+    max_length: int = Field(1024, ge=64, description="tokens per example; longer ones are cut and counted")
+    save_steps: int = Field(10, ge=1, description="steps between checkpoints")
+
+
+class GrpoConfig(_Config):
+    """Rubric-ERL: GRPO on format, emotion and rubric rewards (TRL GRPOTrainer)."""
+
+    model: str = Field("smollm2", description="smollm2, tiny, a local folder, a hub id, or a run id")
+    judge: str = Field("embedded", description="endpoint that judges")
+    max_steps: int = Field(4, ge=1, description="optimiser steps")
+    batch_size: int = Field(4, ge=2, description="completions per step; a multiple of num_generations")
+    num_generations: int = Field(4, ge=2, description="completions per prompt, the group; 8 in the paper, as reported")
+    max_completion_length: int = Field(192, ge=8, description="tokens per completion")
+    learning_rate: float = Field(1e-6, gt=0, description="peak learning rate; 1e-6 in the paper, as reported")
+    beta: float = Field(0.0, ge=0, description="weight of the KL term; the paper's is not known")
+    temperature: float = Field(1.0, gt=0, le=2, description="sampling temperature of the policy")
+    save_steps: int = Field(2, ge=1, description="steps between checkpoints")
+
+
+class EvaluateConfig(_Config):
+    """Emotion accuracy and the rubric's dimensions for a base and a trained model on the same turns."""
+
+    base: str = Field("smollm2", description="smollm2, tiny, a local folder, or a hub id")
+    trained: str = Field("", description="the run id of the training, or a local folder; empty: the base alone")
+    judge: str = Field("embedded", description="endpoint that judges")
+    max_turns: int = Field(16, ge=1, description="turns answered, spread evenly over the dialogues")
+    max_completion_length: int = Field(192, ge=8, description="tokens per answer")
+
+
+Config = RegenerateConfig | ScoreConfig | SftConfig | GrpoConfig | EvaluateConfig
+CONFIGS: dict[Stage, type[Config]] = {
+    "regenerate": RegenerateConfig,
+    "score": ScoreConfig,
+    "sft": SftConfig,
+    "grpo": GrpoConfig,
+    "evaluate": EvaluateConfig,
+}
+# Which purpose of rubric a stage needs; sft learns from dialogues alone.
+RUBRIC_PURPOSE: dict[Stage, str | None] = {
+    "regenerate": "gate",
+    "score": "score",
+    "sft": None,
+    "grpo": "score",
+    "evaluate": "score",
+}
+
+
+def resolve(stage: Stage, asked: dict[str, Any]) -> dict[str, Any]:
+    """The full configuration with defaults filled in. Raises UserError naming the first option that does not fit."""
+    try:
+        return CONFIGS[stage].model_validate(asked).model_dump()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option = ".".join(str(part) for part in first["loc"]) or stage
+        raise UserError(f"{stage}, {option}: {first['msg']}") from error

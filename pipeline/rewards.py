@@ -1,0 +1,80 @@
+"""The three rewards of Rubric-ERL and the one number they make: format, emotion, rubric (Kardia-R1, Rubric-ERL).
+
+`outcome` of a reward is one of
+    scored             every part that counts is known
+    no_gold_emotion    the dialogue's emotion is empty or none of the 32 labels, and the emotion part counts
+    not_judged         a criterion has no verdict at all
+    abstained, parse_failed, refused, truncated, timeout, http_error, budget_stopped
+                       the outcome of the first criterion that has no score, in the rubric's order
+Only `scored` comes with a reward: a failed judge call is never a number.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.emotions import GROUP_OF
+from pipeline.spans import fault, read_spans
+from rubrics.aggregate import Total, aggregate
+from rubrics.schema import Rubric
+
+if TYPE_CHECKING:
+    from pipeline.judge import Verdict
+
+
+class Reward(NamedTuple):
+    """Parts and whole for one text, each 0–1 and null where unknown; `vetoed_by` is the criterion that set it to 0."""
+
+    r_format: float
+    r_emotion: float | None
+    r_rubric: float | None
+    reward: float | None
+    vetoed_by: str | None
+    outcome: str
+
+
+def format_reward(text: str) -> float:
+    """1.0 when all four spans are there, in order, paired and non-empty, else 0.0."""
+    return 0.0 if fault(text) else 1.0
+
+
+def emotion_reward(text: str, gold: str | None) -> float | None:
+    """1.0 when the emotion span is exactly the gold label (case and outer space aside), else 0.0.
+
+    None when the gold label is empty or not one of the 32: nothing can be right or wrong then.
+    """
+    expected = (gold or "").strip().lower()
+    if expected not in GROUP_OF:
+        return None
+    return float(read_spans(text).emotion.strip().lower() == expected)
+
+
+def needs_judge(rubric: Rubric) -> bool:
+    """Whether a reward depends on verdicts: the rubric part has a weight, or a criterion can veto."""
+    return rubric.reward.rubric > 0 or any(c.veto for c in rubric.criteria)
+
+
+def combine(rubric: Rubric, text: str, gold: str | None, verdicts: "Sequence[Verdict]") -> Reward:
+    """The reward of `text`: (w_f·r_format + w_e·r_emotion + w_r·r_rubric) / (w_f + w_e + w_r), weights from the rubric.
+
+    `verdicts` holds one verdict per criterion. The reward is null unless every part with a weight above 0 is known (and
+    every verdict, where a criterion can veto); a veto sets it to 0. With equal weights this is Kardia-R1's reward.
+    """
+    total = aggregate(rubric, {v.criterion_id: v.score if v.outcome == "scored" else None for v in verdicts})
+    parts = (format_reward(text), emotion_reward(text, gold), total.value)
+    outcome = _outcome(rubric, parts[1], total, verdicts)
+    reward = _weighted(rubric, parts) if outcome == "scored" else None
+    if reward is not None and total.vetoed_by:
+        reward = 0.0
+    return Reward(*parts, reward, total.vetoed_by, outcome)
+
+
+def _outcome(rubric: Rubric, r_emotion: float | None, total: Total, verdicts: "Sequence[Verdict]") -> str:
+    if needs_judge(rubric) and total.value is None:
+        outcomes = {v.criterion_id: v.outcome for v in verdicts}
+        return next(o for i in rubric.ids if (o := outcomes.get(i, "not_judged")) != "scored")
+    return "no_gold_emotion" if rubric.reward.emotion > 0 and r_emotion is None else "scored"
+
+
+def _weighted(rubric: Rubric, parts: tuple[float | None, ...]) -> float:
+    weights = (rubric.reward.format, rubric.reward.emotion, rubric.reward.rubric)
+    return sum(w * part for w, part in zip(weights, parts, strict=True) if part is not None) / rubric.reward.total

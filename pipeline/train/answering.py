@@ -1,0 +1,65 @@
+"""A local model answering turns of dialogues, as it would in use: greedily, a few at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+
+from pipeline.prompts import assistant_messages
+from pipeline.rundir import RunDir
+from pipeline.train.callbacks import stop_when_asked
+from pipeline.train.data import disarmed, token_ids
+from pipeline.train.models import Loaded, device
+from pipeline.turns import Turn
+
+AT_ONCE = 4
+
+
+class Answer(NamedTuple):
+    """What a model wrote; `truncated` when it had not come to an end by the last token it was allowed."""
+
+    text: str
+    truncated: bool
+
+
+def answer(
+    loaded: Loaded, turns: Sequence[Turn], max_tokens: int, run: RunDir, progress: Callable[[int], None]
+) -> Mapping[int, Answer]:
+    """The model's answer in place of each turn, by position in `turns`. A prompt that leaves no room in the model's
+    context is not asked and has no entry.
+
+    `progress` is told how many turns are through. Raises Cancelled once the run is asked to stop.
+    """
+    loaded.model.to(device()).eval()
+    stop_when_asked(loaded.model, run)
+    prompts = [_encoded(loaded, turn) for turn in turns]
+    room = loaded.model.config.max_position_embeddings - max_tokens
+    # Alike in length together, so that little of a batch is padding.
+    asked = sorted((i for i, ids in enumerate(prompts) if len(ids) <= room), key=lambda i: len(prompts[i]))
+    answers: dict[int, Answer] = {}
+    for start in range(0, len(asked), AT_ONCE):
+        batch = asked[start : start + AT_ONCE]
+        answers |= dict(zip(batch, _generate(loaded, [prompts[i] for i in batch], max_tokens), strict=True))
+        progress(len(answers) + len(turns) - len(asked))
+    return answers
+
+
+def _encoded(loaded: Loaded, turn: Turn) -> list[int]:
+    chat = disarmed(assistant_messages(turn.profile, turn.situation, turn.history), loaded.tokenizer)
+    return token_ids(chat, loaded.tokenizer, ask=True)
+
+
+@torch.inference_mode()
+def _generate(loaded: Loaded, prompts: Sequence[list[int]], max_tokens: int) -> list[Answer]:
+    padded = loaded.tokenizer.pad({"input_ids": list(prompts)}, return_tensors="pt").to(device())
+    output = loaded.model.generate(
+        **padded, max_new_tokens=max_tokens, do_sample=False, pad_token_id=loaded.tokenizer.pad_token_id
+    )
+    width = padded["input_ids"].shape[1]
+    return [_read(loaded, row[width:].tolist()) for row in output]
+
+
+def _read(loaded: Loaded, ids: list[int]) -> Answer:
+    ends = loaded.model.generation_config.eos_token_id
+    ended = any(end in ids for end in (ends if isinstance(ends, list) else [ends]))
+    return Answer(str(loaded.tokenizer.decode(ids, skip_special_tokens=True)), not ended)

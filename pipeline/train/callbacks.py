@@ -1,0 +1,136 @@
+"""What a trainer tells the run directory, and how it is stopped without losing a step."""
+
+import math
+import random
+import time
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from pipeline.rundir import RunDir
+from pipeline.stage import check_cancel
+from pipeline.train import checkpoints
+
+LOOK_EVERY_S = 0.2
+
+
+class Book(Protocol):
+    """What a run gathers beside the model; written whole whenever the model is saved. `spent` goes into the status."""
+
+    def write(self) -> None:
+        """Write everything gathered so far."""
+
+    def spent(self) -> dict[str, float]:
+        """Fields of the status, such as cost and tokens."""
+
+
+class EmptyBook:
+    """Nothing beside the model."""
+
+    def write(self) -> None:
+        """Nothing to write."""
+
+    def spent(self) -> dict[str, float]:
+        """Nothing spent."""
+        return {}
+
+
+class Randomness(NamedTuple):
+    """The state of every random generator that a checkpoint keeps."""
+
+    python: Any
+    numpy: Any
+    torch: torch.Tensor
+    cuda: list[torch.Tensor]
+
+    @classmethod
+    def now(cls) -> "Randomness":
+        """As it is."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)
+
+    def restore(self) -> None:
+        """As it was."""
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)
+        torch.set_rng_state(self.torch)
+        if self.cuda:
+            torch.cuda.set_rng_state_all(self.cuda)
+
+
+class Keeper(TrainerCallback):
+    """Metrics to events, progress to the status, and a seal on every checkpoint once what belongs to it is written."""
+
+    def __init__(self, run: RunDir, book: Book) -> None:
+        self._run, self._book = run, book
+        self._after_step = Randomness.now()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Show where a new or resumed run begins."""
+        self._progress(state)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Remember the randomness: what the next step draws must not get into a checkpoint of this one."""
+        self._after_step = Randomness.now()
+        self._progress(state)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """One event per logging step. A resumed run logs some steps again: the last event of a step counts."""
+        if metrics := finite(logs or {}):
+            self._run.append_event("metric", step=state.global_step, metrics=metrics)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """A sealed checkpoint has all its rows on disk: rows first, then the seal."""
+        self._book.write()
+        checkpoints.seal(checkpoints.checkpoint(self._run, state.global_step))
+
+    def keep_last_step(self, trainer: Trainer) -> None:
+        """Save the state after the last whole step, from the middle of the next one, of which nothing has touched the
+        weights. Resuming from it gives the same weights as never having stopped.
+        """
+        self._book.write()
+        step = trainer.state.global_step
+        folder = checkpoints.checkpoint(self._run, step)
+        if step == 0 or checkpoints.is_whole(folder):
+            return
+        self._after_step.restore()
+        trainer._save_checkpoint(cast(nn.Module, trainer.model), trial=None)  # there is no public way in
+        checkpoints.seal(folder)
+
+    def _progress(self, state: TrainerState) -> None:
+        self._run.update_status(done=state.global_step, total=state.max_steps, unit="steps", **self._book.spent())
+
+
+def stop_when_asked(model: nn.Module, run: RunDir) -> None:
+    """Make the model raise Cancelled within one layer's work, be it answering or learning, once the run is to stop."""
+    looked = time.monotonic()
+
+    def look(*_: Any) -> None:
+        nonlocal looked
+        if time.monotonic() - looked >= LOOK_EVERY_S:
+            looked = time.monotonic()
+            check_cancel(run)
+
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.register_forward_pre_hook(look)
+
+
+def finite(logs: dict[str, Any]) -> dict[str, float]:
+    """The logged values that are finite numbers; a metric that nothing was measured for is left out, not 0."""
+    return {
+        name: float(value) for name, value in logs.items() if isinstance(value, int | float) and math.isfinite(value)
+    }

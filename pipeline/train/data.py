@@ -1,0 +1,126 @@
+"""Dialogues as training examples: one assistant turn each, taken in a seeded order, fitted to the model's context.
+
+Only as many turns as a run can use are looked at, so a start takes as long on twenty thousand dialogues as on twenty.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+from transformers import PreTrainedTokenizerBase
+
+from pipeline.emotions import GROUP_OF
+from pipeline.prompts import assistant_messages, pipe_form
+from pipeline.rundir import RunDir
+from pipeline.spans import fault
+from pipeline.turns import Message, Turn, turns_of
+from rubrics.errors import UserError
+
+Chat = list[dict[str, str]]
+Row = dict[str, Any]
+# One turn to one row, or the reason why not.
+Build = Callable[[Turn], Row | str]
+
+
+class Selection(NamedTuple):
+    """The rows taken, how many turns were looked at, how many lost early exchanges, and why others were left out."""
+
+    rows: list[Row]
+    looked_at: int
+    cut: int
+    skipped: Counter[str]
+
+
+def select(inputs: pd.DataFrame, build: Build, need: int, seed: int) -> Selection:
+    """Rows from turns in a seeded order until there are `need` of them or no turn is left.
+
+    Raises UserError when not one turn can be used, with the reasons counted.
+    """
+    rows: list[Row] = []
+    skipped: Counter[str] = Counter()
+    for turn in shuffled_turns(inputs, seed):
+        row = build(turn)
+        if isinstance(row, str):
+            skipped[row] += 1
+        else:
+            rows.append(row)
+        if len(rows) == need:
+            break
+    if not rows:
+        reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in skipped.items()) or "no answers"
+        raise UserError(f"inputs.parquet: no turn can be used ({reasons}); choose dialogues with answers in four spans")
+    cut = sum(row.pop("cut", False) for row in rows)
+    return Selection(rows, len(rows) + sum(skipped.values()), cut, skipped)
+
+
+def shuffled_turns(inputs: pd.DataFrame, seed: int) -> Iterator[Turn]:
+    """Every assistant turn once, in an order that depends on `seed` alone."""
+    turns = list(turns_of(inputs))
+    random.Random(seed).shuffle(turns)
+    yield from turns
+
+
+def tell(run: RunDir, selection: Selection) -> None:
+    """The selection as an event: nothing is left out silently."""
+    counts = {"used": len(selection.rows), "looked_at": selection.looked_at, "cut": selection.cut}
+    run.append_event("data", **counts, skipped=dict(selection.skipped))
+
+
+def sft_row(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Build:
+    """Builds {prompt, completion, cut}, the loss being on the answer. Early exchanges go when that is too long."""
+
+    def build(turn: Turn) -> Row | str:
+        if fault(turn.text):
+            return "without_whole_spans"
+        answer = {"role": "assistant", "content": pipe_form(turn.text)}
+        for history in _ever_shorter(turn.history):
+            chat = disarmed([*assistant_messages(turn.profile, turn.situation, history), answer], tokenizer)
+            if len(token_ids(chat, tokenizer, ask=False)) <= max_length:
+                return {"prompt": chat[:-1], "completion": chat[-1:], "cut": len(history) < len(turn.history)}
+        return "too_long"
+
+    return build
+
+
+def grpo_row(tokenizer: PreTrainedTokenizerBase, max_prompt: int, gold_needed: bool) -> Build:
+    """Builds {prompt, …} with all that the reward needs to know of the turn. The judge sees the whole history, so no
+    prompt is cut: one that is too long is left out.
+    """
+
+    def build(turn: Turn) -> Row | str:
+        if gold_needed and turn.gold_emotion.strip().lower() not in GROUP_OF:
+            return "without_gold_emotion"
+        prompt = disarmed(assistant_messages(turn.profile, turn.situation, turn.history), tokenizer)
+        if len(token_ids(prompt, tokenizer, ask=True)) > max_prompt:
+            return "too_long"
+        known = turn._asdict() | {"history": [m._asdict() for m in turn.history]}
+        del known["text"]
+        return {"prompt": prompt, **known}
+
+    return build
+
+
+def disarmed(chat: Chat, tokenizer: PreTrainedTokenizerBase) -> Chat:
+    """The chat with the model's control tokens broken up where somebody wrote them as text, lest they end a message."""
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+
+    def harmless(text: str) -> str:
+        for token in special:
+            text = text.replace(token, f"{token[:1]} {token[1:]}")
+        return text
+
+    return [{"role": message["role"], "content": harmless(message["content"])} for message in chat]
+
+
+def token_ids(chat: Chat, tokenizer: PreTrainedTokenizerBase, ask: bool) -> list[int]:
+    """The chat as the model reads it; with `ask`, up to where it is to answer."""
+    encoded: Any = tokenizer.apply_chat_template(chat, tokenize=True, return_dict=True, add_generation_prompt=ask)
+    return list(encoded["input_ids"])
+
+
+def _ever_shorter(history: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """The whole history, then without its first exchange, and so on; the last message always stays."""
+    starts = [i for i, m in enumerate(history) if i == 0 or m.role == "user"]
+    yield from (history[start:] for start in starts or [0])

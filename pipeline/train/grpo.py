@@ -1,0 +1,114 @@
+"""Rubric-ERL: group-relative policy optimisation on format, emotion and rubric rewards (Kardia-R1, second stage)."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+from datasets import Dataset
+from trl.trainer.grpo_config import GRPOConfig as TrlConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from pipeline.client import check
+from pipeline.configs import GrpoConfig
+from pipeline.embedded import connect
+from pipeline.endpoints import Endpoint, endpoint
+from pipeline.rewards import needs_judge
+from pipeline.rundir import RunDir
+from pipeline.train import checkpoints, data, loop
+from pipeline.train.book import SampleBook
+from pipeline.train.callbacks import Keeper
+from pipeline.train.models import Loaded, load_model
+from pipeline.train.quiet import keep_texts_out_of_logs
+from pipeline.train.reward import RubricErlReward
+from rubrics.errors import UserError
+from rubrics.schema import Rubric
+
+
+def run(run: RunDir, home: Path) -> None:
+    """Train on the run's inputs with its rubric and leave <run>/model. Resumes from the newest whole checkpoint.
+
+    Raises UserError for a model, dialogues or a judge that cannot be used, Cancelled when asked to stop.
+    """
+    config = read_config(run)
+    with connect(endpoint(home, config.judge), home) as judge:
+        rubric = run.rubric()
+        if needs_judge(rubric):
+            check(judge)
+        loaded = load_model(config.model, home)
+        _train(run, config, loaded, rubric, judge, home)
+
+
+def read_config(run: RunDir) -> GrpoConfig:
+    """The run's configuration. Raises UserError when a step does not hold whole groups."""
+    config = GrpoConfig.model_validate(run.request().config)
+    if config.batch_size % config.num_generations:
+        raise UserError(
+            f"grpo, batch_size: {config.batch_size} completions do not make whole groups of {config.num_generations}; "
+            f"use a multiple of num_generations"
+        )
+    return config
+
+
+def arguments(run: RunDir, config: GrpoConfig) -> TrlConfig:
+    """The trainer's arguments. Everything whose default changed between releases is written out.
+
+    Advantages are (r - mean) / deviation within the group, the loss is averaged per sequence (GRPO, arXiv 2402.03300);
+    clipping at 0.2 and no KL term unless beta says so: the paper names none of these.
+    """
+    return TrlConfig(
+        **loop.shared_arguments(run, config),
+        num_generations=config.num_generations,
+        steps_per_generation=1,
+        num_iterations=1,
+        max_completion_length=config.max_completion_length,
+        temperature=config.temperature,
+        top_p=1.0,
+        top_k=0,
+        repetition_penalty=1.0,
+        beta=config.beta,
+        use_bias_correction_kl=False,
+        epsilon=0.2,
+        epsilon_high=0.2,
+        loss_type="grpo",
+        scale_rewards="group",
+        multi_objective_aggregation="sum_then_normalize",
+        importance_sampling_level="token",
+        mask_truncated_completions=False,
+        shuffle_dataset=True,
+        disable_dropout=True,
+        remove_unused_columns=False,
+        use_vllm=False,
+        log_completions=False,
+    )
+
+
+def _train(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric, judge: Endpoint, home: Path) -> None:
+    resumed_from = checkpoints.newest_whole(run)
+    first = checkpoints.step_of(resumed_from) * config.batch_size if resumed_from else 0
+    reward = RubricErlReward(run, judge, rubric, home / "cache" / "verdicts.sqlite", SampleBook(run, first))
+    keeper = Keeper(run, reward)
+    trainer = GRPOTrainer(
+        model=loaded.model,
+        reward_funcs=[cast(Any, reward)],  # TRL awaits it; its annotation knows functions only
+        args=arguments(run, config),
+        train_dataset=_prompts(run, config, loaded, rubric),
+        processing_class=loaded.tokenizer,
+        callbacks=[keeper],
+    )
+    try:
+        with keep_texts_out_of_logs():
+            loop.train(run, trainer, keeper, resumed_from)
+    finally:
+        asyncio.run_coroutine_threadsafe(reward.close(), trainer.async_loop).result(timeout=5)
+    reward.write()
+    loop.keep_model(run, trainer, loaded)
+
+
+def _prompts(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric) -> Dataset:
+    """Prompts enough for every step, none longer than the model's context leaves beside the answer."""
+    room = loaded.model.config.max_position_embeddings - config.max_completion_length
+    need = config.max_steps * config.batch_size // config.num_generations
+    build = data.grpo_row(loaded.tokenizer, room, gold_needed=rubric.reward.emotion > 0)
+    chosen = data.select(run.inputs(), build, need, run.request().seed)
+    data.tell(run, chosen)
+    return Dataset.from_list(chosen.rows)

@@ -1,0 +1,197 @@
+"""What a rubric is: criteria with anchors, how their scores become one number, and the hash that names a version."""
+
+import hashlib
+import json
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Purpose = Literal["score", "flags", "gate"]
+Kind = Literal["likert", "binary", "points", "rule"]
+Severity = Literal["none", "yellow", "red"]
+Part = Literal["profile", "situation", "history", "understanding", "reasoning", "emotion", "response"]
+Slug = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Anchor = Annotated[str, Field(min_length=1)]
+
+PARTS: tuple[Part, ...] = ("profile", "situation", "history", "understanding", "reasoning", "emotion", "response")
+
+
+class _Piece(BaseModel):
+    """Unknown keys are refused (a typo must not vanish); surrounding white space never counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Example(_Piece):
+    """A worked example: what was said, the score it deserves, and why. For a flag, score 0 is a counter-example."""
+
+    text: str = Field(min_length=1)
+    score: float = Field(allow_inf_nan=False)
+    why: str = ""
+
+
+class Veto(_Piece):
+    """A score at or below `at_or_below` sets the whole reward to 0: warmth cannot buy back harm."""
+
+    at_or_below: float = Field(allow_inf_nan=False)
+
+
+class Rule(_Piece):
+    """A criterion that is computed and never asked of a judge: the response has at most `max_words` words."""
+
+    max_words: int = Field(gt=0)
+
+
+class Criterion(_Piece):
+    """One question about one turn."""
+
+    id: Slug
+    name: str = Field(min_length=1)
+    question: str = Field(min_length=1)
+    kind: Kind = "likert"
+    anchors: dict[int, Anchor] = {}
+    points: float | None = Field(default=None, allow_inf_nan=False)
+    weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    reads: tuple[Part, ...] = ("situation", "history", "response")
+    examples: tuple[Example, ...] = ()
+    severity: Severity = "none"
+    veto: Veto | None = None
+    rule: Rule | None = None
+    use_when: str = ""
+    avoid_when: str = ""
+
+    @field_validator("reads")
+    @classmethod
+    def _in_one_order(cls, reads: tuple[Part, ...]) -> tuple[Part, ...]:
+        """What a judge may see is a set; one order keeps one hash."""
+        if not reads:
+            raise ValueError("must name at least one part of the dialogue, such as response")
+        return tuple(part for part in PARTS if part in reads)
+
+    @model_validator(mode="after")
+    def _kind_has_what_it_needs(self) -> "Criterion":
+        if self.kind == "likert" and len(self.anchors) < 2:
+            raise ValueError("a likert criterion needs an anchor for at least two scores")
+        if self.kind == "points" and not self.points:
+            raise ValueError("a points criterion needs points other than 0")
+        if self.kind == "rule" and self.rule is None:
+            raise ValueError("a rule criterion needs its rule, such as {max_words: 30}")
+        self._examples_within_scale()
+        self._veto_within_scale()
+        return self
+
+    def _veto_within_scale(self) -> None:
+        """A veto below the scale would never fire, and one at its top always: neither is what anybody means."""
+        low, high = self.scale
+        if self.veto and not low <= self.veto.at_or_below < high:
+            raise ValueError(f"veto.at_or_below must be at least {low} and below {high}, the ends of the scale")
+
+    def _examples_within_scale(self) -> None:
+        low, high = self.scale
+        for number, example in enumerate(self.examples, start=1):
+            if not low <= example.score <= high:
+                raise ValueError(f"example {number} has score {example.score:g}, outside {low}–{high}")
+
+    @property
+    def scale(self) -> tuple[int, int]:
+        """Lowest and highest score a judge may give: the anchors' ends for likert, 0–1 for every other kind."""
+        return (min(self.anchors), max(self.anchors)) if self.kind == "likert" else (0, 1)
+
+
+class Aggregate(_Piece):
+    """How the criteria's scores become one number (or, for a gate, one of FAIL, PASS, SOLVED)."""
+
+    method: Literal["weighted_mean", "points", "minimum", "gate"] = "weighted_mean"
+    solved_by: str | None = None
+
+
+class RewardWeights(_Piece):
+    """Weights of the three rewards; equal thirds as in Kardia-R1, section on Rubric-ERL."""
+
+    format: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    emotion: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    rubric: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> "RewardWeights":
+        if self.total == 0:
+            raise ValueError("at least one of format, emotion and rubric needs a weight above 0")
+        return self
+
+    @property
+    def total(self) -> float:
+        """Sum of the three weights, above 0."""
+        return self.format + self.emotion + self.rubric
+
+
+class Rubric(_Piece):
+    """A whole rubric. Its identity is `hash`; a version is (id, integer version, hash)."""
+
+    id: Slug
+    title: str = Field(min_length=1)
+    purpose: Purpose = "score"
+    instructions: str = ""
+    criteria: tuple[Criterion, ...]
+    aggregate: Aggregate = Aggregate()
+    reward: RewardWeights = RewardWeights()
+
+    @model_validator(mode="after")
+    def _criteria_make_sense_together(self) -> "Rubric":
+        if not self.criteria:
+            raise ValueError("a rubric needs at least one criterion")
+        ids = [criterion.id for criterion in self.criteria]
+        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+            raise ValueError(f"criterion id {', '.join(twice)} is used more than once; ids must be unique")
+        if self.aggregate.method == "weighted_mean" and not any(c.weight for c in self.criteria):
+            raise ValueError("every weight is 0, so no criterion could move the score")
+        if (self.purpose == "gate") != (self.aggregate.method == "gate"):
+            raise ValueError("purpose gate and aggregate.method gate go together: give both or neither")
+        if self.purpose == "gate" and self.aggregate.solved_by not in ids:
+            raise ValueError(
+                "a gate needs aggregate.solved_by, the id of the criterion that says the dialogue is SOLVED"
+            )
+        self._points_can_be_earned()
+        return self
+
+    def _points_can_be_earned(self) -> None:
+        if self.aggregate.method != "points":
+            return
+        if without := [c.id for c in self.criteria if not c.points]:
+            raise ValueError(f"aggregate.method points needs points for every criterion; {without[0]} has none")
+        if not any(c.points and c.points > 0 for c in self.criteria):
+            raise ValueError("aggregate.method points needs a criterion with points above 0, or nothing can be earned")
+
+    def criterion(self, criterion_id: str) -> Criterion:
+        """The criterion of that id; KeyError if there is none."""
+        return (
+            next(c for c in self.criteria if c.id == criterion_id)
+            if criterion_id in self.ids
+            else _missing(criterion_id)
+        )
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Criterion ids in the rubric's order."""
+        return tuple(c.id for c in self.criteria)
+
+    @property
+    def canonical_json(self) -> str:
+        """Sorted keys, no white space, defaults left out, so that a later optional field changes no old hash."""
+        plain = self.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+        return hashlib.sha256(self.canonical_json.encode()).hexdigest()
+
+
+def _missing(criterion_id: str) -> Criterion:
+    raise KeyError(criterion_id)
+
+
+def slug(text: str) -> str:
+    """A criterion or rubric id from a title: "Persona consistency" gives "persona_consistency"."""
+    cleaned = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return cleaned if cleaned[:1].isalpha() else f"c_{cleaned}"

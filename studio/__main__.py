@@ -1,0 +1,66 @@
+"""`python -m studio`: open the studio in the browser of this machine."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rubrics.errors import UserError
+
+HERE = Path(__file__).parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted. Exit code 1, with one line, when the user can mend what is wrong."""
+    options = _parser().parse_args(arguments)
+    os.environ["KARDIA_HOME"] = str(options.home.resolve())
+    os.environ["KARDIA_DEMO"] = "1" if options.demo else "0"
+    try:
+        _serve(options.address, options.port)
+    except UserError as error:
+        print(f"studio: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _serve(address: str, port: int) -> None:
+    from db.store import Store
+    from studio.asgi import app, check_loopback
+
+    check_loopback(address)
+    # A busy or broken store is better said here, in one line, than from inside the server's start.
+    Store.open(Path(os.environ["KARDIA_HOME"])).close()
+    print(f"Kardia Studio: http://{address}:{port}  (Ctrl+C ends it; running jobs go on)", flush=True)
+    app.run(config=_settings(address, port))
+
+
+def _settings(address: str, port: int) -> dict[str, str | int | bool | list[str]]:
+    return {
+        "server.address": address,
+        "server.port": port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.allowedHosts": ["127.0.0.1", "localhost"],
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "theme.base": str(HERE / "theme.toml"),
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m studio",
+        description="Open the studio on this machine.",
+        epilog="Example: python -m studio --demo --port 8501",
+    )
+    home = Path(os.environ.get("KARDIA_HOME", ".kardia"))
+    parser.add_argument("--home", type=Path, default=home, help="folder of the store and the runs (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8501, help="default: %(default)s")
+    parser.add_argument("--address", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    parser.add_argument("--demo", action="store_true", help="load the demo people, rubrics, personas and dialogues")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What the server process owns for its whole life: the open store, and the thread that reads run directories into it."""
+
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from db.demo import load_demo
+from db.ingest import ingest
+from db.store import Store
+from rubrics.errors import UserError
+
+INGEST_EVERY_S = 1.0
+
+_store: Store | None = None
+_stop = threading.Event()
+_reader: threading.Thread | None = None
+
+
+def start(home: Path, demo: bool = False) -> Store:
+    """Open the store of `home`, with demo content if asked, and begin to follow its runs. Raises UserError (StoreBusy)."""
+    global _store, _reader
+    _store = Store.open(home)
+    if demo:
+        load_demo(_store)
+    _stop.clear()
+    _reader = threading.Thread(target=_follow_runs, args=(_store,), name="ingest", daemon=True)
+    _reader.start()
+    return _store
+
+
+def store() -> Store:
+    """The open store. Raises UserError when the studio was not started by `python -m studio`."""
+    if _store is None:
+        raise UserError("The store is not open: start the studio with python -m studio (or make studio)")
+    return _store
+
+
+def home() -> Path:
+    """The folder that holds the store, runs, models and endpoints.toml."""
+    return store().home
+
+
+def stop() -> None:
+    """Let the reader end, then checkpoint and close the store."""
+    global _store
+    _stop.set()
+    if _reader:
+        _reader.join(timeout=10)
+    if _store:
+        _store.close()
+    _store = None
+
+
+def _follow_runs(opened: Store) -> None:
+    while not _stop.wait(INGEST_EVERY_S):
+        try:
+            ingest(opened)
+        except Exception:  # the reader must outlive one bad run directory; the next round tries again
+            traceback.print_exc(file=sys.stderr)

@@ -1,0 +1,33 @@
+"""The frame of every page: who is here, what they may open, and one place that shows a mendable error."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from rubrics.errors import UserError
+from studio import session
+from studio.widgets.sign_in import choose_person, person_card
+
+HERE = Path(__file__).parent
+PAGES = {
+    "home": st.Page(HERE / "app_pages/home.py", title="Home", icon=":material/home:", default=True),
+    "rubrics": st.Page(HERE / "app_pages/rubrics.py", title="Rubrics", icon=":material/rule:"),
+    "audit": st.Page(HERE / "app_pages/audit.py", title="Audit", icon=":material/forum:"),
+    "runs": st.Page(HERE / "app_pages/runs.py", title="Runs", icon=":material/play_circle:"),
+    "models": st.Page(HERE / "app_pages/models.py", title="Models", icon=":material/model_training:"),
+}
+
+st.set_page_config(page_title="Kardia Studio", page_icon=str(HERE / "static/icon.png"), layout="wide")
+st.logo(str(HERE / "static/logo.svg"), size="large")
+
+try:
+    person = session.who()
+    if person is None:
+        st.navigation([st.Page(choose_person, title="Who is here?")], position="hidden").run()
+    else:
+        page = st.navigation(list(PAGES.values()))
+        person_card(person)
+        page.run()
+    session.keep_choice()
+except UserError as error:
+    st.error(str(error), icon=":material/error:")

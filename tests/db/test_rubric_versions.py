@@ -1,0 +1,432 @@
+"""Drafts, versions and decisions: nobody approves their own, and what was approved never changes."""
+
+import threading
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from db.history import recent
+from db.people import SYSTEM, Person, add_person, change_person
+from db.rubric_versions import (
+    DraftClash,
+    approve,
+    approved,
+    decisions,
+    discard_draft,
+    draft,
+    import_version,
+    new_draft,
+    open_draft,
+    request_changes,
+    retire,
+    rubrics,
+    save_draft,
+    submit,
+    version,
+    versions,
+    waiting_for,
+)
+from db.store import Store
+from rubrics.errors import UserError
+from rubrics.load import rubric_from
+
+BODY: dict[str, Any] = {
+    "id": "warmth",
+    "title": "Warmth",
+    "criteria": [
+        {"id": "warm", "name": "Warm", "question": "Is the reply warm?", "anchors": {"1": "cold", "5": "warm"}},
+    ],
+}
+
+
+def asking(question: str, rubric_id: str = "warmth") -> dict[str, Any]:
+    body = deepcopy(BODY)
+    body["id"] = rubric_id
+    body["criteria"][0]["question"] = question
+    return body
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+class Team(NamedTuple):
+    ada: Person
+    ben: Person
+    cleo: Person
+    researcher: Person
+    admin: Person
+
+
+@pytest.fixture
+def team(store: Store) -> Team:
+    return Team(
+        *(add_person(store, SYSTEM, name, name.title(), ["psychologist"]) for name in ("ada", "ben", "cleo")),
+        add_person(store, SYSTEM, "rob", "Rob", ["researcher"]),
+        add_person(store, SYSTEM, "eve", "Eve", ["admin"]),
+    )
+
+
+def write_version(store: Store, author: Person, question: str) -> int:
+    """A version in review whose only author is `author` (when the base is approved)."""
+    if versions(store, "warmth"):
+        opened = open_draft(store, author, "warmth")
+        saved = save_draft(store, author, "warmth", asking(question), opened.revision)
+    else:
+        saved = new_draft(store, author, asking(question))
+    return submit(store, author, "warmth", saved.revision, "").version
+
+
+# Drafts
+
+
+def test_a_saved_draft_comes_back_as_it_was_saved(store: Store, team: Team) -> None:
+    first = new_draft(store, team.ada, BODY)
+    half_written = {"id": "warmth", "title": "Warmth", "criteria": []}
+    second = save_draft(store, team.ben, "warmth", half_written, first.revision)
+    assert second == draft(store, "warmth")
+    assert (second.body, second.title, second.updated_by, second.base_version) == (half_written, "Warmth", "ben", None)
+    assert second.revision > first.revision
+
+
+def test_a_second_save_on_the_same_revision_clashes_and_both_texts_are_kept(store: Store, team: Team) -> None:
+    first = new_draft(store, team.ada, BODY)
+    bens = save_draft(store, team.ben, "warmth", asking("Ben's?"), first.revision)
+    with pytest.raises(DraftClash, match="ben saved revision") as clash:
+        save_draft(store, team.ada, "warmth", asking("Ada's?"), first.revision)
+    assert clash.value.stored == bens
+    assert draft(store, "warmth") == bens
+    merged = save_draft(store, team.ada, "warmth", asking("Ada's?"), clash.value.stored.revision)
+    assert merged.body == asking("Ada's?")
+    kept = store.rows("SELECT body FROM rubric_draft_events")
+    assert any("Ben's?" in row["body"] for row in kept)
+
+
+@pytest.mark.parametrize("use", [submit, discard_draft])
+def test_a_stale_page_neither_submits_nor_discards(store: Store, team: Team, use: Callable[..., object]) -> None:
+    first = new_draft(store, team.ada, BODY)
+    save_draft(store, team.ben, "warmth", asking("Ben's?"), first.revision)
+    extra = ("",) if use is submit else ()
+    with pytest.raises(DraftClash):
+        use(store, team.ada, "warmth", first.revision, *extra)
+    assert draft(store, "warmth") is not None
+
+
+def test_a_page_that_outlived_its_draft_is_told_who_closed_it(store: Store, team: Team) -> None:
+    first = new_draft(store, team.ada, BODY)
+    submit(store, team.ada, "warmth", first.revision, "")
+    opened = open_draft(store, team.ben, "warmth")
+    assert opened.revision > first.revision
+    with pytest.raises(DraftClash):
+        save_draft(store, team.ada, "warmth", BODY, first.revision)
+    discard_draft(store, team.ben, "warmth", opened.revision)
+    with pytest.raises(UserError, match="discarded by ben"):
+        save_draft(store, team.ada, "warmth", BODY, opened.revision)
+
+
+def test_saving_nothing_new_adds_nothing(store: Store, team: Team) -> None:
+    first = new_draft(store, team.ada, BODY)
+    with_int_keys = deepcopy(BODY)
+    with_int_keys["criteria"][0]["anchors"] = {1: "cold", 5: "warm"}
+    assert save_draft(store, team.ben, "warmth", with_int_keys, first.revision) == first
+
+
+def test_open_draft_gives_the_open_one_to_everybody(store: Store, team: Team) -> None:
+    number = write_version(store, team.ada, "One?")
+    approve(store, team.ben, "warmth", number, "good")
+    opened = open_draft(store, team.ada, "warmth")
+    assert (opened.base_version, opened.body["criteria"][0]["question"]) == (1, "One?")
+    assert open_draft(store, team.ben, "warmth") == opened
+
+
+def test_open_draft_goes_on_from_what_was_sent_back(store: Store, team: Team) -> None:
+    approve(store, team.ben, "warmth", write_version(store, team.ada, "One?"), "good")
+    request_changes(store, team.ben, "warmth", write_version(store, team.ada, "Two?"), "too long")
+    assert open_draft(store, team.ada, "warmth").base_version == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"id": ""}, {"id": "two words"}, {"id": 3}, {"id": "taken"}, {"id": "fine", "weight": float("nan")}],
+    ids=str,
+)
+def test_a_new_draft_needs_an_id_of_its_own_and_plain_data(store: Store, team: Team, body: dict[str, Any]) -> None:
+    new_draft(store, team.ada, {"id": "taken"})
+    with pytest.raises(UserError):
+        new_draft(store, team.ada, body)
+    assert [one.rubric_id for one in rubrics(store)] == ["taken"]
+
+
+def test_a_draft_keeps_its_rubrics_id(store: Store, team: Team) -> None:
+    first = new_draft(store, team.ada, BODY)
+    with pytest.raises(UserError, match="keeps its rubric's id"):
+        save_draft(store, team.ada, "warmth", asking("Is it?", "other"), first.revision)
+
+
+def test_only_a_whole_rubric_can_be_submitted_and_the_draft_stays(store: Store, team: Team) -> None:
+    first = new_draft(store, team.ada, {"id": "warmth", "title": "Warmth", "criteria": []})
+    with pytest.raises(UserError, match=r"warmth, draft.*criterion"):
+        submit(store, team.ada, "warmth", first.revision, "")
+    assert draft(store, "warmth") == first
+
+
+def test_who_may_not_edit_rubrics_touches_no_draft(store: Store, team: Team) -> None:
+    first = new_draft(store, team.ada, BODY)
+    attempts: list[Callable[[], object]] = [
+        lambda: new_draft(store, team.admin, asking("x", "other")),
+        lambda: open_draft(store, team.admin, "warmth"),
+        lambda: save_draft(store, team.admin, "warmth", asking("Eve's?"), first.revision),
+        lambda: discard_draft(store, team.admin, "warmth", first.revision),
+        lambda: submit(store, team.admin, "warmth", first.revision, ""),
+        lambda: import_version(store, team.admin, rubric_from(BODY), ""),
+    ]
+    for attempt in attempts:
+        with pytest.raises(UserError, match="may not edit rubrics"):
+            attempt()
+    assert draft(store, "warmth") == first
+
+
+# Versions
+
+
+def test_submitting_freezes_the_draft_as_the_next_version(store: Store, team: Team) -> None:
+    first = new_draft(store, team.ada, BODY)
+    frozen = submit(store, team.ada, "warmth", first.revision, " the first ")
+    assert (frozen.version, frozen.state, frozen.note, frozen.parent_version) == (1, "in_review", "the first", None)
+    assert frozen.rubric == rubric_from(BODY)
+    assert (frozen.hash, frozen.authors, frozen.submitted_by) == (rubric_from(BODY).hash, ("ada",), "ada")
+    assert draft(store, "warmth") is None
+    approve(store, team.ben, "warmth", 1, "good")
+    assert write_version(store, team.ada, "Two?") == 2
+    assert version(store, "warmth", 2).parent_version == 1
+    assert [one.version for one in versions(store, "warmth")] == [2, 1]
+
+
+def test_everybody_who_saved_since_the_base_is_an_author(store: Store, team: Team) -> None:
+    approve(store, team.cleo, "warmth", write_version(store, team.ada, "One?"), "good")
+    opened = open_draft(store, team.cleo, "warmth")  # opening alone is not writing
+    saved = save_draft(store, team.ben, "warmth", asking("Ben's?"), opened.revision)
+    saved = save_draft(store, team.researcher, "warmth", asking("Rob's?"), saved.revision)
+    frozen = submit(store, team.ada, "warmth", saved.revision, "")
+    assert frozen.authors == ("ada", "ben", "rob")
+
+
+def test_the_same_text_is_not_reviewed_twice(store: Store, team: Team) -> None:
+    number = write_version(store, team.ada, "One?")
+    for _ in range(2):
+        opened = open_draft(store, team.ben, "warmth")
+        with pytest.raises(UserError, match=r"version 1.*says the same"):
+            submit(store, team.ben, "warmth", opened.revision, "")
+        if version(store, "warmth", number).state == "in_review":
+            approve(store, team.ben, "warmth", number, "good")
+
+
+def test_an_import_is_in_review_and_the_same_text_is_imported_once(store: Store, team: Team) -> None:
+    first = import_version(store, SYSTEM, rubric_from(BODY), "from the library")
+    assert (first.state, first.version, first.authors) == ("in_review", 1, ("kardia",))
+    approve(store, team.ada, "warmth", 1, "good")
+    again = import_version(store, team.ben, rubric_from(BODY), "again")
+    assert (again.version, again.state, again.authors) == (1, "approved", ("kardia",))
+    assert import_version(store, SYSTEM, rubric_from(asking("New?")), "").version == 2
+
+
+# Decisions
+
+
+def test_an_approval_says_who_when_and_why(store: Store, team: Team) -> None:
+    write_version(store, team.ada, "One?")
+    done = approve(store, team.ben, "warmth", 1, " tried it on ten dialogues ")
+    assert (done.state, done.decided_by, done.reason) == ("approved", "ben", "tried it on ten dialogues")
+    assert done.decided_at is not None
+    assert done.decided_at >= done.submitted_at
+    assert done == version(store, "warmth", 1) == approved(store)[0]
+    event = recent(store, subject_kind="rubric", subject_id="warmth")[0]
+    assert (event.actor, event.action, event.reason) == ("ben", "version_approved", "tried it on ten dialogues")
+    assert event.detail == {"version": 1, "hash": done.hash}
+
+
+@pytest.mark.parametrize("decide", [approve, request_changes])
+def test_nobody_decides_on_what_they_wrote_part_of(store: Store, team: Team, decide: Callable[..., object]) -> None:
+    first = new_draft(store, team.ada, BODY)
+    saved = save_draft(store, team.ben, "warmth", asking("Ben's?"), first.revision)
+    submit(store, team.cleo, "warmth", saved.revision, "")
+    for author in (team.ada, team.ben, team.cleo):
+        with pytest.raises(UserError, match="wrote part of it"):
+            decide(store, author, "warmth", 1, "mine is good")
+    assert version(store, "warmth", 1).state == "in_review"
+
+
+def test_nobody_approves_their_own_import(store: Store, team: Team) -> None:
+    import_version(store, team.ada, rubric_from(BODY), "")
+    with pytest.raises(UserError, match="wrote part of it"):
+        approve(store, team.ada, "warmth", 1, "mine is good")
+
+
+def test_words_sent_back_stay_their_writers_whoever_submits_them_next(store: Store, team: Team) -> None:
+    request_changes(store, team.ben, "warmth", write_version(store, team.ada, "Ada's?"), "longer")
+    opened = open_draft(store, team.ben, "warmth")
+    saved = save_draft(store, team.ben, "warmth", asking("Ada's, and longer?"), opened.revision)
+    assert submit(store, team.ben, "warmth", saved.revision, "").authors == ("ada", "ben")
+    with pytest.raises(UserError, match="wrote part of it"):
+        approve(store, team.ada, "warmth", 2, "fine now")
+
+
+def test_the_same_words_submitted_anew_stay_their_writers(store: Store, team: Team) -> None:
+    request_changes(store, team.ben, "warmth", write_version(store, team.ada, "Ada's?"), "longer")
+    request_changes(store, team.cleo, "warmth", write_version(store, team.ben, "Ben's?"), "no")
+    opened = open_draft(store, team.ben, "warmth")
+    saved = save_draft(store, team.ben, "warmth", asking("Ada's?"), opened.revision)
+    assert "ada" in submit(store, team.ben, "warmth", saved.revision, "").authors
+    with pytest.raises(UserError, match="wrote part of it"):
+        approve(store, team.ada, "warmth", 3, "fine now")
+
+
+@pytest.mark.parametrize("decide", [approve, request_changes, retire])
+def test_only_a_psychologist_decides(store: Store, team: Team, decide: Callable[..., object]) -> None:
+    write_version(store, team.ada, "One?")
+    if decide is retire:
+        approve(store, team.ben, "warmth", 1, "good")
+    for other in (team.admin, team.researcher, SYSTEM):
+        with pytest.raises(UserError, match="takes the role psychologist"):
+            decide(store, other, "warmth", 1, "because")
+
+
+def test_a_psychologist_who_left_decides_on_nothing(store: Store, team: Team) -> None:
+    write_version(store, team.ada, "One?")
+    change_person(store, team.admin, "ben", active=False)
+    with pytest.raises(UserError, match="no longer active"):
+        approve(store, team.ben, "warmth", 1, "good")
+
+
+@pytest.mark.parametrize("reason", ["", "  \n\t"])
+@pytest.mark.parametrize("decide", [approve, request_changes, retire])
+def test_a_decision_needs_a_reason(store: Store, team: Team, decide: Callable[..., object], reason: str) -> None:
+    write_version(store, team.ada, "One?")
+    if decide is retire:
+        approve(store, team.ben, "warmth", 1, "good")
+    before = version(store, "warmth", 1)
+    with pytest.raises(UserError, match="needs a reason"):
+        decide(store, team.ben, "warmth", 1, reason)
+    assert version(store, "warmth", 1) == before
+
+
+def test_a_decision_is_taken_once(store: Store, team: Team) -> None:
+    write_version(store, team.ada, "One?")
+    approve(store, team.ben, "warmth", 1, "good")
+    for decide in (approve, request_changes):
+        with pytest.raises(UserError, match="already approved by ben"):
+            decide(store, team.cleo, "warmth", 1, "me too")
+    assert len(decisions(store, "warmth", 1)) == 1
+
+
+def test_of_two_approvals_at_once_the_second_is_refused(store: Store, team: Team) -> None:
+    write_version(store, team.ada, "One?")
+    together = threading.Barrier(2)
+    said: list[str] = []
+
+    def decide(person: Person) -> None:
+        together.wait()
+        try:
+            approve(store, person, "warmth", 1, "good")
+            said.append("approved")
+        except UserError as error:
+            said.append(str(error))
+
+    threads = [threading.Thread(target=decide, args=(person,)) for person in (team.ben, team.cleo)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winner = version(store, "warmth", 1).decided_by
+    assert sorted(said, key=len) == ["approved", next(text for text in said if f"already approved by {winner}" in text)]
+    assert len(decisions(store, "warmth", 1)) == 1
+
+
+def test_only_an_approved_version_is_retired_and_it_keeps_both_decisions(store: Store, team: Team) -> None:
+    write_version(store, team.ada, "One?")
+    with pytest.raises(UserError, match="only an approved version"):
+        retire(store, team.ben, "warmth", 1, "old")
+    approve(store, team.ben, "warmth", 1, "good")
+    assert retire(store, team.ada, "warmth", 1, "it misread grief").state == "retired"
+    with pytest.raises(UserError, match="is retired by ada"):
+        retire(store, team.ben, "warmth", 1, "again")
+    found = [(one.state, one.decided_by, one.reason) for one in decisions(store, "warmth", 1)]
+    assert found == [("approved", "ben", "good"), ("retired", "ada", "it misread grief")]
+
+
+def test_approved_gives_the_newest_and_leaves_retired_ones_out(store: Store, team: Team) -> None:
+    for question in ("One?", "Two?", "Three?"):
+        approve(store, team.ben, "warmth", write_version(store, team.ada, question), "good")
+    write_version(store, team.ada, "Four?")
+    flags = asking("Unsafe?", "unsafe") | {"purpose": "flags", "title": "Unsafe"}
+    approve(store, team.ben, "unsafe", import_version(store, SYSTEM, rubric_from(flags), "").version, "good")
+    assert [(one.rubric_id, one.version) for one in approved(store)] == [("unsafe", 1), ("warmth", 3)]
+    assert [one.rubric_id for one in approved(store, "flags")] == ["unsafe"]
+    retire(store, team.ben, "warmth", 3, "wrong")
+    assert [(one.rubric_id, one.version) for one in approved(store, "score")] == [("warmth", 2)]
+    assert version(store, "warmth", 2).state == "approved"
+
+
+def test_nothing_that_is_saved_or_imported_changes_an_approved_version(store: Store, team: Team) -> None:
+    approve(store, team.ben, "warmth", write_version(store, team.ada, "One?"), "good")
+    before = version(store, "warmth", 1)
+    opened = open_draft(store, team.ada, "warmth")
+    save_draft(store, team.ada, "warmth", asking("Changed?"), opened.revision)
+    import_version(store, team.ada, rubric_from(asking("Changed by file?")), "")
+    import_version(store, team.ada, rubric_from(asking("One?")), "the same, by somebody else")
+    assert version(store, "warmth", 1) == before
+
+
+def test_a_body_changed_behind_our_back_is_noticed(store: Store, team: Team) -> None:
+    approve(store, team.ben, "warmth", write_version(store, team.ada, "One?"), "good")
+    store.write(lambda cursor: cursor.execute("UPDATE rubric_versions SET body = replace(body, 'One?', 'Two?')"))
+    attempts: list[Callable[[], object]] = [
+        lambda: version(store, "warmth", 1),
+        lambda: versions(store, "warmth"),
+        lambda: approved(store),
+        lambda: retire(store, team.ben, "warmth", 1, "old"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(UserError, match="tampered"):
+            attempt()
+
+
+def test_what_waits_for_whom(store: Store, team: Team) -> None:
+    write_version(store, team.ada, "One?")
+    import_version(store, SYSTEM, rubric_from(asking("Other?", "other")), "")
+    assert [one.rubric_id for one in waiting_for(store, team.ben)] == ["warmth", "other"]
+    assert [one.rubric_id for one in waiting_for(store, team.ada)] == ["other"]
+    assert waiting_for(store, team.admin) == []
+    approve(store, team.ben, "warmth", 1, "good")
+    assert [one.rubric_id for one in waiting_for(store, team.ben)] == ["other"]
+
+
+def test_the_list_of_rubrics(store: Store, team: Team) -> None:
+    approve(store, team.ben, "warmth", write_version(store, team.ada, "One?"), "good")
+    retitled = asking("Two?") | {"title": "Warmth, reworked"}
+    opened = open_draft(store, team.ada, "warmth")
+    saved = save_draft(store, team.ada, "warmth", retitled, opened.revision)
+    submit(store, team.ada, "warmth", saved.revision, "")
+    begun = new_draft(store, team.ada, {"id": "begun", "title": "Begun", "purpose": "gate"})
+    first, second = rubrics(store)
+    assert (first.rubric_id, first.title, first.purpose) == ("begun", "Begun", "gate")
+    assert (first.approved_version, first.in_review_version) == (None, None)
+    assert (first.has_draft, first.draft_updated_at) == (True, begun.updated_at)
+    assert (second.title, second.approved_version, second.in_review_version) == ("Warmth", 1, 2)
+    assert (second.has_draft, second.draft_updated_at) == (False, None)
+
+
+def test_unknown_rubrics_and_versions_are_user_errors(store: Store, team: Team) -> None:
+    assert versions(store, "nothing") == []
+    with pytest.raises(UserError, match="no version 1"):
+        version(store, "nothing", 1)
+    with pytest.raises(UserError, match="no version 7"):
+        approve(store, team.ben, "nothing", 7, "good")
+    with pytest.raises(UserError, match="no such rubric"):
+        open_draft(store, team.ada, "nothing")

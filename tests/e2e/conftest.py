@@ -1,0 +1,100 @@
+"""A real studio on a free port and a real browser: what the walk through the product needs."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Studio:
+    """One studio process over one home folder; it can be killed and started again on the same port."""
+
+    def __init__(self, home: Path, log: Path) -> None:
+        self.home, self.log = home, log
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "studio", "--home", str(self.home), "--demo", "--port", str(self.port)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 120
+        while not self._healthy():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"the studio did not start:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.3)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=30)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as answer:
+                return bool(answer.read() == b"ok")
+        except OSError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).is_file():
+        pytest.skip("no chromium: apt-get install chromium, or set CHROMIUM to its path")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    studio = Studio(tmp_path / "home", tmp_path / "studio.log")
+    studio.start()
+    yield studio
+    studio.end()
+
+
+@pytest.fixture
+def person(browser: Browser, studio: Studio, tmp_path: Path) -> Iterator[Callable[[str], Page]]:
+    """Somebody in a browser of their own, signed in by clicking their name; a picture of every page is kept on failure."""
+    pages: dict[str, Page] = {}
+
+    def sign_in(person_id: str) -> Page:
+        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(30_000)
+        page.goto(studio.url)
+        settled(page)
+        page.locator(f".st-key-sign_in_{person_id} button").click()
+        settled(page)
+        pages[person_id] = page
+        return page
+
+    yield sign_in
+    for person_id, page in pages.items():
+        page.screenshot(path=tmp_path / f"{person_id}.png")
+        page.context.close()
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's script has run and nothing is still being drawn."""
+    app = page.locator('[data-testid="stApp"]')
+    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=30_000)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
+    expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0, timeout=30_000)

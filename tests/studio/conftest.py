@@ -1,0 +1,42 @@
+"""What the tests of the pages share: a running service on a temporary home, and somebody signed in.
+
+def test_a_page(app, sign_in):
+    at = sign_in(app, "ines")
+    at.switch_page("app_pages/rubrics.py").run()
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from studio import service
+
+ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
+
+
+@pytest.fixture
+def studio_home(tmp_path: Path) -> Iterator[Path]:
+    """A fresh home with the demo content, its store open as the studio's server would have it."""
+    home = tmp_path / "home"
+    service.start(home, demo=True)
+    yield home
+    service.stop()
+
+
+@pytest.fixture
+def app(studio_home: Path) -> AppTest:
+    """The studio over that home, not yet run and with nobody signed in."""
+    return AppTest.from_file(str(ENTRY), default_timeout=30)
+
+
+@pytest.fixture
+def sign_in() -> Callable[[AppTest, str], AppTest]:
+    """A function: be that person, as a click on their name would do; the page that opens is Home."""
+
+    def as_person(at: AppTest, person_id: str) -> AppTest:
+        at.session_state["person_id"] = person_id
+        return at.run()
+
+    return as_person
