@@ -1,8 +1,8 @@
 """What people mark in dialogues: flags and scores on turns, notes, and "nothing more to mark here".
 
 Every mark is a new row that names the person, the rubric version and the hash of the text that was marked; what stands
-now is the newest row of its kind. A mark carries a `client_id` made by the page: sent twice (a lost answer, an impatient
-finger), it is saved once and acknowledged twice.
+now is the newest row of its kind. A mark carries a `client_id` made by the page: sent twice (a lost answer, an
+impatient finger), it is saved once and acknowledged twice.
 """
 
 import math
@@ -215,7 +215,7 @@ def _insert(cursor: Cursor, actor: Person, mark: _Mark, client_id: str, text_has
 
 def _text_hash(cursor: Cursor, mark: _Mark) -> str | None:
     """The hash of the marked turn, None for the whole dialogue. Raises UserError when there is no such turn."""
-    if mark.turn_index is None:
+    if mark.turn_index is None and mark.kind in ("note", "finish", "unfinish"):
         if not rows_of(cursor, "SELECT 1 FROM dialogues WHERE dialogue_id = ?", [mark.dialogue_id]):
             raise UserError(f"{mark.dialogue_id}: no dialogue has this id; import it first")
         return None
@@ -228,7 +228,7 @@ def _text_hash(cursor: Cursor, mark: _Mark) -> str | None:
 
 def _check_rubric(cursor: Cursor, mark: _Mark) -> None:
     """Raise UserError unless the version exists and has what is marked; taking back and plain notes name no rubric."""
-    if not mark.rubric_id:
+    if mark.kind == "unflag" or (mark.kind == "note" and not mark.code and not mark.rubric_id):
         return
     where = f"{mark.rubric_id} version {mark.rubric_version}"
     rubric = version_at(cursor, mark.rubric_id, mark.rubric_version or 0).rubric

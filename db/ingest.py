@@ -75,8 +75,10 @@ def _ingest_run(store: Store, run: RunDir, before: Marks) -> bool:
     stale = _stale(run, before)
     if not stale:
         return False
-    readings = {name: _read(run, name, before.get(name, _Mark())) for name in stale if name in READERS}
     row, problems = _run_row(run)
+    # A job says "done" after its last event and output: looked at after the status, they are here together with it.
+    stale = {**_stale(run, before), **stale}
+    readings = {name: _read(run, name, before.get(name, _Mark())) for name in stale if name in READERS}
     problems |= {name: reading.problem for name, reading in readings.items()}
     offsets = {name: reading.byte_offset for name, reading in readings.items()}
     news = {name: _Mark(look, offsets.get(name, 0), problems.get(name, "")) for name, look in stale.items()}

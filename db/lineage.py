@@ -62,7 +62,8 @@ def _model(store: Store, run_id: str) -> Iterator[Link]:
 def _run(store: Store, row: dict[str, Any]) -> Link:
     asked = f"asked for by {_name(store, row['requested_by'])}{_on(row['created_at'])}"
     why = f": {row['reason']}" if row["reason"] else ", no reason given"
-    return Link("run", row["run_id"], f"{(row['stage'] or 'unreadable').capitalize()} run, {row['state']}", asked + why)
+    stage = {"": "Unreadable", "sft": "SFT", "grpo": "GRPO"}.get(row["stage"], row["stage"].capitalize())
+    return Link("run", row["run_id"], f"{stage} run, {row['state']}", asked + why)
 
 
 def _sources(store: Store, run_id: str) -> dict[str, int]:

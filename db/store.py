@@ -105,10 +105,15 @@ class Store:
             finally:
                 self._writing_thread = None
 
-    def copy_to(self, target: Path) -> None:
-        """Write the whole store into a new DuckDB file, as of now. Raises UserError when it cannot be written."""
+    def copy_to(self, target: Path) -> dict[str, int]:
+        """Write the whole store, as of now, into a new DuckDB file; gives the rows of each table.
+
+        Raises UserError when it cannot be written.
+        """
         with self._writer:
+            counted = self._read(table_rows)
             self._read(lambda cursor: _copy(cursor, target))
+        return counted
 
     def close(self) -> None:
         """Write everything into the main file and let go of it. Closing twice does nothing."""
@@ -187,10 +192,7 @@ class Store:
         )
         done = {row["name"] for row in self.rows("SELECT name FROM migrations")}
         files = sorted(MIGRATIONS.glob("[0-9]*.sql"))
-        if unknown := sorted(done - {file.stem for file in files}):
-            raise UserError(
-                f"The store {self.path} was made by a newer version (it has {unknown[-1]}): update Kardia Studio"
-            )
+        refuse_newer(self.path, done)
         pending = [file for file in files if file.stem not in done]
         if done and pending:
             self.copy_to(free_path(self.home / "backups", f"before-{pending[0].stem}"))
@@ -224,6 +226,19 @@ def next_seq(cursor: Cursor, table: str) -> int:
 def now() -> datetime:
     """Now in UTC, without offset, as the store keeps times."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def table_rows(cursor: Cursor) -> dict[str, int]:
+    """How many rows each table of the store has."""
+    names = rows_of(cursor, "SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name")
+    tables = [row["table_name"] for row in names]
+    return {table: rows_of(cursor, f'SELECT count(*) AS n FROM "{table}"')[0]["n"] for table in tables}
+
+
+def refuse_newer(path: Path, migrations: set[str]) -> None:
+    """Raise UserError when a store has seen migrations that this version of the product does not know."""
+    if unknown := sorted(migrations - {file.stem for file in MIGRATIONS.glob("[0-9]*.sql")}):
+        raise UserError(f"The store {path} was made by a newer version (it has {unknown[-1]}): update Kardia Studio")
 
 
 def free_path(folder: Path, stem: str, suffix: str = ".duckdb") -> Path:

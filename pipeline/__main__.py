@@ -1,31 +1,70 @@
-"""The command line of the jobs: `python -m pipeline COMMAND`. Each command has --help with an example.
+"""The command line of the jobs.
 
-Exit codes: 0 done, 1 the user can mend it (one line says what and where), 2 usage, 3 a fault of ours, 130 cancelled.
+Exit codes: 0 done, 1 you can mend it (one line says what and where), 2 usage, 3 a fault of ours, 130 cancelled.
 """
 
 import os
 import sys
-from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib import import_module
 from typing import NamedTuple
 
 from rubrics.errors import UserError
 
 EXIT_DONE, EXIT_MENDABLE, EXIT_OURS, EXIT_CANCELLED = 0, 1, 3, 130
+PROGRAM = "python -m pipeline"
 
 
 class Command(NamedTuple):
-    """What a command says of itself, the arguments it takes, and what it does; both import what they need themselves."""
+    """What a command says of itself; `module.run(name, parser, words)` does it, imported only when it is chosen."""
 
     about: str
     example: str
-    arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], int]
+    module: str
+
+
+_STAGE, _JOBS = "pipeline.commands.stages", "pipeline.commands.jobs"
+COMMANDS: dict[str, Command] = {
+    "regenerate": Command(
+        "rebuild dialogues: a user, an assistant and an evaluator that sends answers back",
+        "regenerate --out out/gate --inputs dialogues.jsonl --rubric rubrics/library/regeneration-gate.yaml",
+        _STAGE,
+    ),
+    "score": Command(
+        "judge every assistant turn by a rubric and turn the verdicts into rewards",
+        "score --out out/scores --inputs dialogues.jsonl --rubric rubrics/library/kardia-empathy.yaml",
+        _STAGE,
+    ),
+    "sft": Command(
+        "fine-tune a model on dialogues whose answers hold the four spans",
+        "sft --out out/sft --inputs dialogues.jsonl --max-steps 50",
+        _STAGE,
+    ),
+    "grpo": Command(
+        "train a model by GRPO on the format, emotion and rubric rewards",
+        "grpo --out out/grpo --inputs dialogues.jsonl --rubric kardia-empathy.yaml --model out/sft/model",
+        _STAGE,
+    ),
+    "evaluate": Command(
+        "compare a base and a trained model on the same turns",
+        "evaluate --out out/eval --inputs test.jsonl --rubric kardia-empathy.yaml --trained out/sft/model",
+        _STAGE,
+    ),
+    "worker": Command("take queued runs, oldest first, one at a time", "worker --drain", _JOBS),
+    "status": Command("say how a run fares", "status .kardia/runs/20261123-091204-score-3f9a", _JOBS),
+    "cancel": Command("stop a run within ten seconds", "cancel .kardia/runs/20261123-091204-score-3f9a", _JOBS),
+    "resume": Command(
+        "queue a failed or cancelled run again; it goes on from what it saved",
+        "resume .kardia/runs/20261123-091204-score-3f9a",
+        _JOBS,
+    ),
+    "endpoint": Command("serve the embedded model, or check endpoints", "endpoint check embedded", _JOBS),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code."""
+    """Run one command and give its exit code; a usage error raises SystemExit(2)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _dispatch(words)
@@ -34,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_MENDABLE
     except KeyboardInterrupt:
         return EXIT_CANCELLED
-    except BrokenPipeError:  # the reader of our output left, as `| head` does
+    except BrokenPipeError:  # whoever read our output left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
     except Exception as error:
@@ -45,25 +84,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    # Only the chosen command's arguments are built: building all would import what none of the others needs.
-    chosen = next((word for word in words if not word.startswith("-")), "")
+    """Only the chosen command's module is imported: some need a second, and --help none of them."""
+    if not words or words[0] not in COMMANDS:
+        return _usage(words)
+    name, command = words[0], COMMANDS[words[0]]
     parser = ArgumentParser(
-        prog="python -m pipeline",
-        description=f"{__doc__}\ncommands:\n" + "\n".join(f"  {name:12}{c.about}" for name, c in COMMANDS.items()),
-        epilog="example: python -m pipeline score --out /tmp/run --inputs dialogues.jsonl --rubric empathy.yaml",
+        prog=f"{PROGRAM} {name}",
+        description=f"{command.about[0].upper()}{command.about[1:]}.",
+        epilog=f"example:\n  {PROGRAM} {command.example}",
         formatter_class=RawDescriptionHelpFormatter,
-        usage="%(prog)s COMMAND [--help]",
+        allow_abbrev=False,
     )
-    commands = parser.add_subparsers(dest="command", required=True, help=SUPPRESS, title=SUPPRESS)
-    for name, command in COMMANDS.items():
-        mine = commands.add_parser(
-            name,
-            description=f"{command.about[0].upper()}{command.about[1:]}.",
-            epilog=f"example: {command.example}",
-            formatter_class=RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        if name == chosen:
-            command.arguments(mine)
-    asked = parser.parse_args(words)
-    return COMMANDS[asked.command].run(asked)
+    return int(import_module(command.module).run(name, parser, words[1:]))
+
+
+def _usage(words: list[str]) -> int:
+    listed = "\n".join(f"  {name:12}{command.about}" for name, command in COMMANDS.items())
+    parser = ArgumentParser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} COMMAND [--help]",
+        description=f"{__doc__}\ncommands:\n{listed}",
+        epilog=f"example:\n  {PROGRAM} {COMMANDS['score'].example}",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, help="see above; each has its own --help")
+    parser.parse_args(words)
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

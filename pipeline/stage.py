@@ -181,6 +181,7 @@ def _signals_leave_the_mark(run: RunDir) -> Iterator[None]:
     def on_signal(number: int, frame: object) -> None:
         if not asked:
             asked.append(number)
+            os.write(sys.stderr.fileno(), b"stopping; what is finished is kept; once more stops at once\n")
             return run.ask_to_cancel()
         try:
             record_end(run, End("cancelled", EXIT_CANCELLED, "stopped at once, by a second signal"))

@@ -38,7 +38,7 @@ def load_demo(store: Store) -> None:
     _add_people(store)
     versions = {rubric.id: _approved(store, rubric) for rubric in library()}
     import_lines(store, SYSTEM, _dialogue_lines(), f"{SOURCE}/dialogues.jsonl", SOURCE)
-    _flag_gold(store, versions[GOLD_RUBRIC])
+    _audit_gold(store, versions[GOLD_RUBRIC])
 
 
 def _add_people(store: Store) -> None:
@@ -63,23 +63,21 @@ def _dialogue_lines() -> Iterator[bytes]:
         yield json.dumps({**line, "persona": personas[line["persona_id"]]}, ensure_ascii=False).encode() + b"\n"
 
 
-def _flag_gold(store: Store, version: Version) -> None:
+def _audit_gold(store: Store, version: Version) -> None:
+    """The gold audit read every demo dialogue, so a turn that it does not flag is one that it found clean."""
     for line in _lines("gold_audit.jsonl"):
-        # Named by what it says: a gold flag that somebody changed by hand is not set again.
-        told = json.dumps([line, version.hash], sort_keys=True)
-        audits.flag(
-            store,
-            SYSTEM,
-            line["dialogue_id"],
-            line["turn_index"],
-            line["code"],
-            line["severity"],
-            line["note"],
-            rubric_id=version.rubric_id,
-            rubric_version=version.version,
-            client_id=f"demo-{hashlib.sha256(told.encode()).hexdigest()[:16]}",
-            is_gold=True,
-        )
+        by: dict[str, Any] = {"rubric_id": version.rubric_id, "rubric_version": version.version}
+        audits.flag(store, SYSTEM, **line, **by, client_id=_name_of(line, version), is_gold=True)
+    for line in _lines("dialogues.jsonl"):
+        dialogue_id = line["dialogue_id"]
+        client_id = _name_of({"finished": dialogue_id}, version)
+        audits.finish(store, SYSTEM, dialogue_id, version.rubric_id, version.version, client_id, is_gold=True)
+
+
+def _name_of(line: dict[str, Any], version: Version) -> str:
+    """A mark named by what it says is set once: loading again leaves what somebody changed by hand."""
+    told = json.dumps([line, version.hash], sort_keys=True)
+    return f"demo-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
 def _lines(name: str) -> Iterator[dict[str, Any]]:

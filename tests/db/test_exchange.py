@@ -58,6 +58,12 @@ def write(path: Path, *lines: dict[str, Any] | str) -> Path:
     return path
 
 
+def records(path: Path) -> list[dict[str, Any]]:
+    """A public file as plain data, read without any code of ours."""
+    with gzip.open(path) as lines:
+        return [json.loads(text) for text in lines]
+
+
 def everything(store: Store) -> dict[str, list[dict[str, Any]]]:
     tables = ("dialogues", "turns", "personas", "imports", "import_problems", "history")
     return {table: store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in tables}
@@ -78,7 +84,7 @@ def everything(store: Store) -> dict[str, list[dict[str, Any]]]:
 def test_every_dialogue_of_a_public_file_arrives_once(
     store: Store, shared_data: Path, file: str, format: str, dialogues: int
 ) -> None:
-    said = [json.loads(text) for text in gzip.open(shared_data / file)]
+    said = records(shared_data / file)
     listeners = {"empatheticdialogues": ("utterances", "listener"), "esconv": ("dialog", "sys")}[format]
     answers = sum(piece["speaker"] == listeners[1] for one in said for piece in one[listeners[0]])
 
@@ -101,7 +107,7 @@ def test_empathetic_dialogues_keep_every_word_and_the_nine_doubled_conversations
 ) -> None:
     path = shared_data / "empatheticdialogues/ed_train.jsonl.gz"
     import_file(store, SYSTEM, path)
-    said = {one["conv_id"]: one for one in map(json.loads, gzip.open(path))}
+    said = {one["conv_id"]: one for one in records(path)}
     doubled = [conversation for conversation in said if conversation.endswith(" (1)")]
     assert len(doubled) == 9
     for conversation in [*doubled, *list(said)[:50]]:
@@ -114,7 +120,7 @@ def test_empathetic_dialogues_keep_every_word_and_the_nine_doubled_conversations
 def test_esconv_keeps_its_own_emotion_words_strategies_and_survey(store: Store, shared_data: Path) -> None:
     path = shared_data / "esconv/esconv_valid.jsonl.gz"
     import_file(store, SYSTEM, path)
-    originals = [json.loads(text) for text in gzip.open(path)]
+    originals = records(path)
     ids = [row["dialogue_id"] for row in store.rows("SELECT dialogue_id FROM dialogues ORDER BY ordinal")]
     for dialogue_id, original in zip(ids, originals, strict=True):
         stored = dialogue(store, dialogue_id)
@@ -171,9 +177,7 @@ def test_an_assistant_message_without_markers_is_all_response(store: Store, tmp_
     assert row == {"understanding": "", "reasoning": "", "emotion": "", "response": "Hello there"}
 
 
-def test_a_persona_object_becomes_profile_text_and_one_persona_for_many_dialogues(
-    store: Store, tmp_path: Path
-) -> None:
+def test_a_persona_object_becomes_profile_text_and_one_persona_for_many_dialogues(store: Store, tmp_path: Path) -> None:
     persona = {"persona_id": "p9", "mbti": "ESTJ", "about": "Nurse", "signature": "", "recent_activities": ["a", "b"]}
     first = line(person=None, persona=persona, mbti=None)
     import_file(store, SYSTEM, write(tmp_path / "p.jsonl", first, {**first, "dialogue_id": "k2"}))
@@ -197,12 +201,18 @@ SECRET = "I never told anyone about the bridge"
         (line(messages=[]), "has no messages"),
         (line(messages="hello"), 'has no list "messages", which every kardiabench line has'),
         (line(messages=[{"role": "user", "content": "  "}]), "message 1 has no text in content"),
-        (line(messages=[{"role": "therapist", "content": SECRET}]), "message 1 has no role of system, user or assistant"),
+        (
+            line(messages=[{"role": "therapist", "content": SECRET}]),
+            "message 1 has no role of system, user or assistant",
+        ),
         (line(messages=[["user", SECRET]]), "message 1 has no role of system, user or assistant"),
         (line(messages=[{"role": ["user"], "content": SECRET}]), "message 1 has no role of system, user or assistant"),
         (line(situation=7), "situation is not text"),
         (line(persona=SECRET), "persona is not an object with persona_id, mbti, about, signature, recent_activities"),
-        ('{"messages": [{"role": "user", "content": "\\ud800"}]}', "holds half of a surrogate pair, which is no character"),
+        (
+            '{"messages": [{"role": "user", "content": "\\ud800"}]}',
+            "holds half of a surrogate pair, which is no character",
+        ),
         (
             line(messages=[{"role": "assistant", "content": GOOD.replace("emotion_begin", "response_begin") + SECRET}]),
             "message 1: spans: expected the opening marker of emotion, found <|response_begin|> at character "

@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from db.store import MIGRATIONS, Store, StoreBusy
+from db.store import MIGRATIONS, Cursor, Store, StoreBusy, next_seq
 from rubrics.errors import UserError
 
 HOLD = """
@@ -204,7 +205,7 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, damage: bytes | None) -> Non
 
 
 def test_an_error_undoes_the_whole_write_and_the_next_one_works(store: Store) -> None:
-    def work(cursor: duckdb.DuckDBPyConnection) -> None:
+    def work(cursor: Cursor) -> None:
         cursor.execute("INSERT INTO saved VALUES (1)")
         raise UserError("half way")
 
@@ -215,7 +216,7 @@ def test_an_error_undoes_the_whole_write_and_the_next_one_works(store: Store) ->
 
 
 def test_an_error_that_the_work_swallows_is_not_reported_as_saved(store: Store) -> None:
-    def work(cursor: duckdb.DuckDBPyConnection) -> None:
+    def work(cursor: Cursor) -> None:
         cursor.execute("INSERT INTO saved VALUES (1)")
         with contextlib.suppress(duckdb.Error):
             cursor.execute("INSERT INTO nowhere VALUES (1)")
@@ -228,7 +229,7 @@ def test_an_error_that_the_work_swallows_is_not_reported_as_saved(store: Store) 
 def test_a_conflict_is_tried_again(store: Store) -> None:
     tries: list[int] = []
 
-    def work(cursor: duckdb.DuckDBPyConnection) -> None:
+    def work(cursor: Cursor) -> None:
         tries.append(1)
         cursor.execute("INSERT INTO saved VALUES (1)")
         if len(tries) < 3:
@@ -251,21 +252,26 @@ def test_four_threads_write_fifty_each_and_none_is_lost(store: Store) -> None:
     assert numbers(store) == list(range(1, 201))
 
 
-def test_two_stores_on_one_home_in_one_process_share_the_writer(tmp_path: Path) -> None:
+def test_two_stores_on_one_home_in_one_process_number_events_without_a_double(tmp_path: Path) -> None:
     one, two = Store.open(tmp_path), Store.open(tmp_path)
-    one.write(lambda cursor: cursor.execute("CREATE TABLE counter AS SELECT 0 AS n"))
 
-    def count(store: Store) -> None:
-        for _ in range(50):
-            store.write(lambda cursor: cursor.execute("UPDATE counter SET n = n + 1"))
+    def number_one(cursor: Cursor) -> None:
+        seq = next_seq(cursor, "numbered")
+        time.sleep(0.001)  # Widens the gap in which the other store could take the same number.
+        cursor.execute("INSERT INTO numbered VALUES (?)", [seq])
 
-    threads = [threading.Thread(target=count, args=(store,)) for store in (one, two)]
+    def number_many(store: Store) -> None:
+        for _ in range(30):
+            store.write(number_one)
+
+    one.write(lambda cursor: cursor.execute("CREATE TABLE numbered (seq BIGINT)"))
+    threads = [threading.Thread(target=number_many, args=(store,)) for store in (one, two)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     one.close()
-    assert two.rows("SELECT n FROM counter") == [{"n": 100}]
+    assert [row["seq"] for row in two.rows("SELECT seq FROM numbered ORDER BY seq")] == list(range(1, 61))
     two.close()
 
 

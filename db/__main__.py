@@ -1,0 +1,232 @@
+"""`python -m db`: the store from the command line, while no studio has it open.
+
+Exit codes: 0 done, 1 the user can mend it (one line says what and where), 2 usage, 3 a fault of ours, 130 cancelled.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from db import backup, dialogues, exchange, people
+from db.check import check
+from db.demo import load_demo
+from db.ingest import ingest
+from db.store import Store
+from pipeline import faults
+from pipeline.rundir import write_whole
+from rubrics.errors import UserError
+
+DONE, MENDABLE, OURS, CANCELLED = 0, 1, 3, 130
+_PROBLEMS_SHOWN = 20
+
+Command = Callable[[Store, argparse.Namespace], int]
+Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; wrong usage leaves by SystemExit 2."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return _run(asked)
+    except UserError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return MENDABLE
+    except KeyboardInterrupt:
+        return CANCELLED
+    except BrokenPipeError:
+        # The reader (head, say) has seen enough; without this, Python complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        print(faults.without_text(error), file=sys.stderr)
+        return OURS
+
+
+def _run(asked: argparse.Namespace) -> int:
+    if asked.command == "restore":  # it replaces the file, so it must not have it open
+        return _restore(asked)
+    store = Store.open(asked.home)
+    try:
+        command: Command = asked.run
+        return command(store, asked)
+    finally:
+        store.close()
+
+
+def _init(store: Store, asked: argparse.Namespace) -> int:
+    print(f"{store.path}: ready")
+    return DONE
+
+
+def _import(store: Store, asked: argparse.Namespace) -> int:
+    actor = people.person(store, asked.actor)
+    for path in asked.files:
+        report = exchange.import_file(store, actor, path, asked.format)
+        print(
+            f"{path}: {report.format}, {report.dialogues_new:,} new dialogues with {report.turns:,} turns, "
+            f"{report.dialogues_known:,} known, {len(report.problems):,} lines left out"
+        )
+        if report.renamed:
+            print(f"  {report.renamed:,} have an id that was another dialogue's: kept as id~hash")
+        _print_problems(report)
+    return DONE
+
+
+def _print_problems(report: exchange.ImportReport) -> None:
+    for problem in report.problems[:_PROBLEMS_SHOWN]:
+        print(f"  line {problem.line}: {problem.reason}", file=sys.stderr)
+    more = len(report.problems) - _PROBLEMS_SHOWN
+    if more > 0:
+        print(f"  and {more:,} more, all kept with {report.import_id}", file=sys.stderr)
+
+
+def _export(store: Store, asked: argparse.Namespace) -> int:
+    actor = people.person(store, asked.actor)
+    lines = exchange.export_lines(store, actor, dialogues.Filter(source=asked.source))
+    if asked.out is None:
+        for line in lines:
+            print(line)
+        return DONE
+    written = 0
+
+    def write(part: Path) -> None:
+        nonlocal written
+        with part.open("w", encoding="utf-8") as handle:
+            for line in lines:
+                handle.write(line + "\n")
+                written += 1
+
+    write_whole(asked.out, write)
+    print(f"{asked.out}: {written:,} dialogues")
+    return DONE
+
+
+def _check(store: Store, asked: argparse.Namespace) -> int:
+    found = check(store)
+    for line in found:
+        print(line, file=sys.stderr)
+    print(f"{store.path}: {f'{len(found):,} faults; compare with a backup' if found else 'sound'}")
+    return MENDABLE if found else DONE
+
+
+def _backup(store: Store, asked: argparse.Namespace) -> int:
+    print(backup.backup(store, asked.out))
+    return DONE
+
+
+def _restore(asked: argparse.Namespace) -> int:
+    kept = backup.restore(asked.home, asked.file)
+    print(f"{asked.file}: restored" + (f"; the store of before is {kept}" if kept else ""))
+    return DONE
+
+
+def _ingest(store: Store, asked: argparse.Namespace) -> int:
+    print(f"{ingest(store):,} runs had news")
+    return DONE
+
+
+def _demo(store: Store, asked: argparse.Namespace) -> int:
+    load_demo(store)
+    print(f"{store.path}: has the demo content, {dialogues.count(store, dialogues.Filter()):,} dialogues in all")
+    return DONE
+
+
+def _people_list(store: Store, asked: argparse.Namespace) -> int:
+    for person in people.people(store):
+        print(f"{person.person_id}\t{person.name}\t{', '.join(person.roles)}{'' if person.active else ' (inactive)'}")
+    return DONE
+
+
+def _people_add(store: Store, asked: argparse.Namespace) -> int:
+    people.add_person(store, people.person(store, asked.actor), asked.person_id, asked.name, asked.roles)
+    return _people_list(store, asked)
+
+
+def _people_role(store: Store, asked: argparse.Namespace) -> int:
+    people.change_person(store, people.person(store, asked.actor), asked.person_id, roles=asked.roles)
+    return _people_list(store, asked)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m db", description="The studio's store, while no studio has it open."
+    )
+    home = Path(os.environ.get("KARDIA_HOME") or ".kardia")
+    parser.add_argument("--home", type=Path, default=home, help="home directory; $KARDIA_HOME, else .kardia")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add(commands, "init", "make the store, or bring it up to date", "init", _init)
+    _add_import(commands)
+    _add_export(commands)
+    _add(commands, "check", "look for texts and counts that changed since they arrived", "check", _check)
+    one = _add(commands, "backup", "copy the store and check the copy", "backup --out /mnt/safe/monday.duckdb", _backup)
+    one.add_argument("--out", type=Path, help="the new file; a name in HOME/backups by default")
+    one = _add(commands, "restore", "put a backup in the store's place", "restore .kardia/backups/monday.duckdb", _init)
+    one.add_argument("file", type=Path, help="a file that backup wrote")
+    _add(commands, "ingest", "read what is new in HOME/runs", "ingest", _ingest)
+    _add(commands, "demo", "load the demo content", "--home /tmp/demo demo", _demo)
+    _add_people(commands)
+    return parser
+
+
+def _add_import(commands: Commands) -> None:
+    one = _add(commands, "import", "import dialogue files", "import train.jsonl.gz --as ravi", _import)
+    one.add_argument("files", type=Path, nargs="+", metavar="FILE", help=".jsonl or .jsonl.gz, one dialogue a line")
+    one.add_argument("--format", choices=("auto", *exchange.FORMATS), default="auto", help="auto looks at the lines")
+    _add_actor(one)
+
+
+def _add_export(commands: Commands) -> None:
+    one = _add(commands, "export", "write dialogues with their flags", "export --out all.jsonl --as ravi", _export)
+    one.add_argument("--format", choices=("jsonl",), default="jsonl", help="one KardiaBench record a line")
+    one.add_argument("--source", help="only dialogues of this source")
+    one.add_argument("--out", type=Path, help="the file to write; standard output by default")
+    _add_actor(one)
+
+
+def _add_people(commands: Commands) -> None:
+    parser = commands.add_parser("people", help="who is who and may do what", epilog=_example("people list"))
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add(actions, "list", "everybody, with their roles", "people list", _people_list)
+    example = 'people add ines "Dr. Ines Okafor" psychologist annotator'
+    one = _add(actions, "add", "add somebody new", example, _people_add)
+    one.add_argument("person_id", help="short and lower case, an e-mail address say")
+    one.add_argument("name", help="as others see it")
+    _add_roles(one)
+    one = _add(actions, "role", "give somebody these roles and no others", "people role mei annotator", _people_role)
+    one.add_argument("person_id", help="who")
+    _add_roles(one)
+
+
+def _add_roles(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("roles", nargs="+", choices=people.ROLES, metavar="ROLE", help=", ".join(people.ROLES))
+    _add_actor(parser)
+
+
+def _add_actor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--as",
+        dest="actor",
+        default=people.SYSTEM.person_id,
+        metavar="PERSON",
+        help="whose act this is; the studio's own",
+    )
+
+
+def _add(commands: Commands, name: str, does: str, example: str, run: Command) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.", epilog=_example(example))
+    # Also after the command; without a default here, so that one given before it counts.
+    parser.add_argument(
+        "--home", type=Path, default=argparse.SUPPRESS, help="home directory; $KARDIA_HOME, else .kardia"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _example(command: str) -> str:
+    return f"example: python -m db {command}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

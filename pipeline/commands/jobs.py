@@ -1,0 +1,127 @@
+"""Commands on runs and endpoints: worker, status, cancel, resume, endpoint."""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline import jobs, worker
+from pipeline.commands import add_home
+from pipeline.commands.stages import execute_here
+from pipeline.endpoints import Endpoint, endpoint, load_endpoints
+from pipeline.rundir import RunDir
+from rubrics.errors import UserError
+
+
+def run(name: str, parser: ArgumentParser, words: list[str]) -> int:
+    """One of the commands of this module."""
+    return _RUN[name](parser, words)
+
+
+def _worker(parser: ArgumentParser, words: list[str]) -> int:
+    add_home(parser)
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--once", action="store_true", help="take one run, then end")
+    until.add_argument("--drain", action="store_true", help="end as soon as no run waits")
+    parser.add_argument(
+        "--idle", type=float, default=worker.IDLE_S, metavar="S", help="end after S seconds without work"
+    )
+    asked = parser.parse_args(words)
+    worker.work(asked.home, once=asked.once, drain=asked.drain, idle_s=asked.idle)
+    return 0
+
+
+def _status(parser: ArgumentParser, words: list[str]) -> int:
+    run = RunDir.open(_directory(parser, words)[0])
+    request, status, life = run.request(), run.status(), jobs.liveness(run)
+    print(f"{run.run_id}: {request.stage}, {_state_in_words(status.state, life)}")
+    print(
+        f"  {status.done} of {status.total} {status.unit or 'items'}, attempt {status.attempt}, cost {status.cost:.4f}"
+    )
+    why = f": {request.reason}" if request.reason else ""
+    print(f"  asked for by {request.requested_by} at {request.created_at} UTC{why}")
+    if status.message:
+        print(f"  {status.message}")
+    if logs := run.logs():
+        print(f"  log: {logs[-1]}")
+    return 0
+
+
+def _state_in_words(state: str, life: jobs.Liveness) -> str:
+    if life == "died":
+        return "died: its process is gone without a last word; resume goes on from what it saved"
+    return f"{state}, no sign of life for three minutes" if life == "silent" else state
+
+
+def _cancel(parser: ArgumentParser, words: list[str]) -> int:
+    run = RunDir.open(_directory(parser, words)[0])
+    jobs.cancel(run)
+    print(f"{run.run_id}: {run.status().state}: {run.status().message}")
+    return 0
+
+
+def _resume(parser: ArgumentParser, words: list[str]) -> int:
+    path, home = _directory(parser, words)
+    run = RunDir.open(path)
+    jobs.resume(home, run)
+    if path.parent != (home / "runs").resolve():
+        return execute_here(run, home)
+    jobs.ensure_worker(home)
+    print(f"{run.run_id}: queued again; a worker takes it")
+    return 0
+
+
+def _directory(parser: ArgumentParser, words: list[str]) -> tuple[Path, Path]:
+    """The run directory and the home that a command line names."""
+    add_home(parser)
+    parser.add_argument("run_dir", type=Path, metavar="D", help="the run directory")
+    asked = parser.parse_args(words)
+    return asked.run_dir.resolve(), asked.home
+
+
+def _endpoint(parser: ArgumentParser, words: list[str]) -> int:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="serve | check")
+    serving = actions.add_parser("serve", help="serve the embedded model until Ctrl-C, for every job of this home")
+    serving.add_argument("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 takes a free one")
+    checking = actions.add_parser("check", help="ask each endpoint one question")
+    checking.add_argument("name", nargs="?", help="one endpoint; all when left out")
+    for action in (serving, checking):
+        add_home(action)
+    asked = parser.parse_args(words)
+    if asked.action == "check":
+        return _check(asked.home, asked.name)
+    from pipeline.embedded import serve
+
+    serve(asked.port, asked.home)
+    return 0
+
+
+def _check(home: Path, name: str | None) -> int:
+    """Exit code 1 when any endpoint does not answer; each is told in one line."""
+    asked = [endpoint(home, name)] if name else list(load_endpoints(home).values())
+    faults = [fault for one in asked if (fault := _fault_of(one, home))]
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _fault_of(one: Endpoint, home: Path) -> str | None:
+    from pipeline.client import check
+    from pipeline.embedded import connect
+
+    try:
+        with connect(one, home) as live:
+            check(live)
+    except UserError as error:
+        return str(error)
+    print(f"{one.name}: {one.model} answers at {live.base_url}, {one.capability}{', weak' if one.weak else ''}")
+    return None
+
+
+_RUN: dict[str, Callable[[ArgumentParser, list[str]], int]] = {
+    "worker": _worker,
+    "status": _status,
+    "cancel": _cancel,
+    "resume": _resume,
+    "endpoint": _endpoint,
+}

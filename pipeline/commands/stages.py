@@ -1,0 +1,105 @@
+"""The five stages as commands: on a run directory that is queued, or on files of one's own."""
+
+import getpass
+import sys
+from argparse import ArgumentParser, Namespace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pipeline import jobs
+from pipeline.commands import add_home
+from pipeline.configs import CONFIGS, RUBRIC_PURPOSE
+from pipeline.inputs import read_inputs
+from pipeline.rundir import RunDir, Stage
+from pipeline.stage import EXIT_DONE, execute
+from rubrics.errors import UserError
+from rubrics.load import load_rubric
+
+MODULES: dict[Stage, str] = {
+    "regenerate": "pipeline.regenerate",
+    "score": "pipeline.score",
+    "sft": "pipeline.train.sft",
+    "grpo": "pipeline.train.grpo",
+    "evaluate": "pipeline.evaluate",
+}
+_NUMBERS: dict[object, type[int] | type[float]] = {int: int, float: float}
+# Everything that only a new run can be told; an existing one has it in its request.
+_FOR_A_NEW_RUN = ("inputs", "rubric", "reason", "seed")
+
+
+def run(stage: Stage, parser: ArgumentParser, words: list[str]) -> int:
+    """Lay out a run, or open one, and execute it here; see `pipeline.stage` for the exit codes."""
+    _add_arguments(stage, parser)
+    asked = parser.parse_args(words)
+    _check_usage(stage, parser, asked)
+    run_dir = _existing(asked.run_dir, stage) if asked.run_dir else _new(stage, asked)
+    return execute_here(run_dir, asked.home)
+
+
+def execute_here(run: RunDir, home: Path) -> int:
+    """Execute a queued run in this process and say in one line how it ended."""
+    module = MODULES[run.request().stage]
+    # Imported inside, so that the run says "running" before a trainer has loaded, and a failed import is in its log.
+    code = execute(run, home, lambda run, home: import_module(module).run(run, home))
+    status = run.status()
+    if code == EXIT_DONE:
+        print(f"done: {status.done} of {status.total} {status.unit or 'items'}; see {run.path / 'outputs'}")
+    else:
+        print(f"{status.state}: {status.message}", file=sys.stderr)
+    return code
+
+
+def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--run-dir", type=Path, metavar="D", help="a queued run; it brings its own inputs and options")
+    where.add_argument("--out", type=Path, metavar="D", help="a new run directory, from the files and options below")
+    parser.add_argument(
+        "--inputs", type=Path, metavar="FILE", help="dialogues as KardiaBench lines, .jsonl or .jsonl.gz"
+    )
+    if purpose := RUBRIC_PURPOSE[stage]:
+        parser.add_argument("--rubric", type=Path, metavar="FILE", help=f"a rubric of purpose {purpose}, YAML")
+    parser.add_argument("--reason", help="why this run, kept with it")
+    parser.add_argument("--seed", type=int, help="seed of whatever is drawn at random; 0")
+    add_home(parser)
+    options = parser.add_argument_group("options")
+    for name, field in CONFIGS[stage].model_fields.items():
+        kind = _NUMBERS.get(field.annotation, str)
+        told = f"{field.description}; {field.default if field.default != '' else 'empty'}".replace("%", "%%")
+        options.add_argument(f"--{name.replace('_', '-')}", type=kind, help=told, metavar=name.split("_")[-1].upper())
+
+
+def _check_usage(stage: Stage, parser: ArgumentParser, asked: Namespace) -> None:
+    """What argparse cannot say: a run directory brings everything, a new run needs its files."""
+    if asked.run_dir:
+        for name in (*_FOR_A_NEW_RUN, *CONFIGS[stage].model_fields):
+            if getattr(asked, name, None) is not None:
+                parser.error(f"--{name.replace('_', '-')} goes with --out; a run directory brings its own")
+        return
+    if asked.inputs is None:
+        parser.error("--out needs --inputs")
+    if RUBRIC_PURPOSE[stage] and asked.rubric is None:
+        parser.error("--out needs --rubric")
+
+
+def _existing(path: Path, stage: Stage) -> RunDir:
+    run = RunDir.open(path.resolve())
+    if run.request().stage != stage:
+        raise UserError(f"{path}: is a {run.request().stage} run; use: python -m pipeline {run.request().stage}")
+    return run
+
+
+def _new(stage: Stage, asked: Namespace) -> RunDir:
+    config: dict[str, Any] = {name: getattr(asked, name) for name in CONFIGS[stage].model_fields}
+    return jobs.submit(
+        asked.home,
+        stage,
+        {name: value for name, value in config.items() if value is not None},
+        inputs=read_inputs(asked.inputs),
+        rubric=load_rubric(asked.rubric) if RUBRIC_PURPOSE[stage] else None,
+        reference=None,
+        requested_by=getpass.getuser(),
+        reason=asked.reason or "",
+        seed=asked.seed or 0,
+        path=asked.out.resolve(),
+    )

@@ -1,0 +1,107 @@
+"""Frames in, plotly figures out. Colours and fonts come from Streamlit's theme, so no figure sets its own.
+
+Draw them with `draw`, which leaves out the toolbar and gives every chart its accessible name.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+_HEIGHT, _BAR, _FRAME = 280, 34, 90
+_MARGIN = {"l": 8, "r": 16, "t": 28, "b": 8}
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    """Put a figure on the page; `alt` says in one sentence what it shows."""
+    st.plotly_chart(figure, key=key, alt=alt, theme="streamlit", config={"displayModeBar": False})
+
+
+def share_histogram(values: pd.Series, x_title: str, y_title: str) -> go.Figure:
+    """How values of 0–1 are spread, in steps of 0.05; unknown ones are left out."""
+    bins = {"start": 0, "end": 1.0001, "size": 0.05}
+    trace = go.Histogram(x=values.dropna().astype(float), xbins=bins, hovertemplate="%{x}: %{y}<extra></extra>")
+    figure = _figure([trace], x_title, y_title)
+    figure.update_xaxes(range=[-0.02, 1.05], tickvals=[0, 0.25, 0.5, 0.75, 1])
+    return figure.update_layout(bargap=0.06)
+
+
+def counts(table: pd.DataFrame, x_title: str) -> go.Figure:
+    """Horizontal bars, in the table's order from the top. Columns: label, count."""
+    trace = go.Bar(
+        x=table["count"].astype(int),
+        y=table["label"],
+        orientation="h",
+        text=table["count"].astype(int),
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x}<extra></extra>",
+    )
+    return _bars([trace], len(table), x_title)
+
+
+def criterion_means(means: pd.DataFrame) -> go.Figure:
+    """Each criterion's mean as a share of its own scale, the mean itself written beside the bar.
+
+    Columns: name, mean, low, high (the ends of the scale), n (how many verdicts).
+    """
+    shares = (means["mean"] - means["low"]) / (means["high"] - means["low"])
+    written = [f"{row['mean']:.2f} on {row['low']}–{row['high']}" for _, row in means.iterrows()]
+    trace = go.Bar(
+        x=shares,
+        y=means["name"],
+        orientation="h",
+        text=written,
+        textposition="auto",
+        customdata=means["n"],
+        hovertemplate="%{y}: %{text}, %{customdata} verdicts<extra></extra>",
+    )
+    figure = _bars([trace], len(means), "Mean score, as a share of the criterion's scale")
+    return figure.update_xaxes(range=[0, 1], tickformat=".0%")
+
+
+def lines(metrics: pd.DataFrame, labels: Mapping[str, str], y_title: str) -> go.Figure:
+    """Metrics over optimiser steps, one line a name. Columns: step, name, value; `labels`: name → words, in order."""
+    traces = []
+    for name, label in labels.items():
+        own = metrics[metrics["name"] == name].sort_values("step")
+        mode = "lines+markers" if len(own) <= 60 else "lines"
+        template = f"{label}, step %{{x}}: %{{y:.4g}}<extra></extra>"
+        traces.append(go.Scatter(x=own["step"], y=own["value"], name=label, mode=mode, hovertemplate=template))
+    figure = _figure(traces, "Optimiser step", y_title)
+    figure.update_xaxes(tickformat="d", dtick=1 if metrics["step"].max() <= 10 else None)
+    return figure.update_layout(showlegend=len(traces) > 1, legend={"orientation": "h", "y": 1.18, "x": 0})
+
+
+def intervals(scores: pd.DataFrame, order: Sequence[str], x_title: str, x_range: tuple[float, float]) -> go.Figure:
+    """Means with their 95 % intervals, one colour and shape a model. Columns: label, which, value, low, high, n."""
+    shapes = {"Base": "circle-open", "Trained": "circle"}
+    traces = []
+    for offset, (which, shape) in zip((-1, 1), shapes.items(), strict=True):
+        own = scores[(scores["which"] == which) & scores["value"].notna()].set_index("label").reindex(order).dropna()
+        rows = [len(order) - 1 - order.index(label) - 0.14 * offset for label in own.index]
+        bars = {"array": own["high"] - own["value"], "arrayminus": own["value"] - own["low"], "type": "data"}
+        template = f"{which}, %{{text}}: %{{x:.3f}}<extra></extra>"
+        marker = {"symbol": shape, "size": 11, "line": {"width": 2}}
+        trace = go.Scatter(x=own["value"], y=rows, name=which, mode="markers", marker=marker, error_x=bars)
+        traces.append(trace.update(text=list(own.index), hovertemplate=template))
+    figure = _bars(traces, len(order), x_title)
+    figure.update_xaxes(range=x_range)
+    figure.update_yaxes(tickvals=list(range(len(order))), ticktext=list(reversed(order)), autorange=None)
+    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+
+
+def _figure(traces: Sequence[object], x_title: str, y_title: str) -> go.Figure:
+    figure = go.Figure(traces)
+    figure.update_layout(height=_HEIGHT, margin=_MARGIN, showlegend=False, hovermode="closest")
+    figure.update_xaxes(title=x_title, automargin=True, fixedrange=True)
+    figure.update_yaxes(title=y_title, automargin=True, fixedrange=True)
+    return figure
+
+
+def _bars(traces: Sequence[object], rows: int, x_title: str) -> go.Figure:
+    """A figure with a row a label, as high as its rows need, the first label on top."""
+    figure = _figure(traces, x_title, "")
+    figure.update_yaxes(autorange="reversed", title=None)
+    return figure.update_layout(height=_FRAME + _BAR * max(rows, 2), bargap=0.35)

@@ -1,0 +1,154 @@
+"""A draft's body as plain data: read leniently while it is half written, changed field by field.
+
+A body leaves out every field that has its default, as `db` stores it, so that a change taken back leaves no trace.
+Score anchors have text keys, "1" to "5".
+"""
+
+from typing import Any
+
+from rubrics.load import faults
+from rubrics.schema import Aggregate, Criterion, Example, RewardWeights, Rubric, Rule, Veto
+
+Body = dict[str, Any]
+
+
+def set_field(piece: Body, field: str, value: Any, default: Any) -> None:
+    """Write one field; its default is the same as saying nothing."""
+    if value == default:
+        piece.pop(field, None)
+    else:
+        piece[field] = value
+
+
+def criteria(body: Body) -> list[Body]:
+    """The criteria as they stand in the body; changing one changes the body."""
+    found: list[Body] = body.setdefault("criteria", [])
+    return found
+
+
+def criterion(body: Body, criterion_id: str) -> Body | None:
+    """The criterion of that id, or None."""
+    return next((one for one in criteria(body) if one.get("id") == criterion_id), None)
+
+
+def new_criterion(criterion_id: str, name: str, purpose: str) -> Body:
+    """A criterion to be written: yes or no for flags and gates, five levels for scores."""
+    start: Body = {"id": criterion_id, "name": name, "question": ""}
+    return start | ({"anchors": {"1": "", "5": ""}} if purpose == "score" else {"kind": "binary"})
+
+
+def new_body(rubric_id: str, title: str, purpose: str) -> Body:
+    """A rubric to be written, with one criterion; a gate is solved by it until somebody says otherwise."""
+    body: Body = {"id": rubric_id, "title": title, "criteria": [new_criterion("first", "First criterion", purpose)]}
+    set_field(body, "purpose", purpose, "score")
+    if purpose == "gate":
+        body["aggregate"] = {"method": "gate", "solved_by": "first"}
+    return body
+
+
+def free_id(body: Body, wanted: str) -> str:
+    """`wanted`, or with a number behind it when a criterion has that id already."""
+    taken = {one.get("id") for one in criteria(body)}
+    number = 2
+    candidate = wanted
+    while candidate in taken:
+        candidate, number = f"{wanted}_{number}", number + 1
+    return candidate
+
+
+def move(body: Body, criterion_id: str, by: int) -> None:
+    """Move a criterion up (by -1) or down (by 1); at the ends nothing happens."""
+    rows = criteria(body)
+    old = next(i for i, one in enumerate(rows) if one.get("id") == criterion_id)
+    new = min(max(old + by, 0), len(rows) - 1)
+    rows.insert(new, rows.pop(old))
+
+
+def levels(piece: Body) -> range:
+    """The levels that a criterion's form shows: from the lowest to the highest anchor, 0 and 1 for other kinds."""
+    if piece.get("kind", "likert") != "likert":
+        return range(0, 2)
+    known = [int(score) for score in piece.get("anchors", {})] or [1, 5]
+    return range(min(known), max(known) + 1)
+
+
+def set_anchor(piece: Body, level: int, text: str) -> None:
+    """Write one anchor. A blank one between the ends is left out; a blank end stays, or the scale would shrink."""
+    shown = levels(piece)
+    anchors: dict[str, str] = dict(piece.get("anchors", {}))
+    is_end = piece.get("kind", "likert") == "likert" and level in (shown[0], shown[-1])
+    anchors[str(level)] = text
+    if not text.strip() and not is_end:
+        del anchors[str(level)]
+    set_field(piece, "anchors", dict(sorted(anchors.items(), key=lambda item: int(item[0]))), {})
+
+
+def set_scale(piece: Body, low: int, high: int, parked: dict[str, str]) -> None:
+    """Give a likert criterion the levels low to high; anchors outside them go to `parked` and come back from there."""
+    parked |= {score: text for score, text in piece.get("anchors", {}).items() if text}
+    anchors = {str(n): parked[str(n)] for n in range(low, high + 1) if str(n) in parked}
+    for end in (low, high):
+        anchors.setdefault(str(end), "")
+    piece["anchors"] = dict(sorted(anchors.items(), key=lambda item: int(item[0])))
+
+
+def set_kind(piece: Body, kind: str, parked: dict[str, str]) -> None:
+    """Change the kind; anchors that belong to a scale are parked, and a word limit begins at 60."""
+    was = piece.get("kind", "likert")
+    if was == "likert":
+        parked |= {score: text for score, text in piece.pop("anchors", {}).items() if text}
+    for field in ("points", "rule") + (("anchors",) if kind in ("likert", "rule") else ()):
+        piece.pop(field, None)
+    set_field(piece, "kind", kind, "likert")
+    if kind == "likert":
+        known = [int(score) for score in parked] or [1, 5]
+        set_scale(piece, min(known), max(known), parked)
+    if kind == "points":
+        piece["points"] = 1.0
+    if kind == "rule":
+        piece["rule"] = {"max_words": 60}
+
+
+def problems(body: Body) -> list[tuple[str | None, str]]:
+    """What keeps the body from being submitted: (criterion id or None for the whole, the fault in words)."""
+    return [_addressed(body, fault) for fault in faults(body)]
+
+
+def lenient(body: Body) -> Rubric:
+    """The body as a Rubric for reading and comparing, however unfinished: nothing is validated, gaps are empty."""
+    plain = {field: body[field] for field in ("id", "title", "purpose", "instructions") if field in body}
+    return Rubric.model_construct(
+        **({"id": "", "title": ""} | plain),
+        criteria=tuple(_lenient_criterion(one) for one in body.get("criteria", [])),
+        aggregate=Aggregate.model_construct(**body.get("aggregate", {})),
+        reward=RewardWeights.model_construct(**{k: float(v) for k, v in body.get("reward", {}).items()}),
+    )
+
+
+def _lenient_criterion(piece: Body) -> Criterion:
+    fields = {"id": "", "name": "", "question": ""} | piece
+    anchors = {int(score): text for score, text in piece.get("anchors", {}).items()}
+    if piece.get("kind", "likert") == "likert" and not anchors:
+        anchors = {1: "", 5: ""}
+    fields["anchors"] = anchors
+    fields["examples"] = tuple(_lenient_example(one) for one in piece.get("examples", []))
+    fields["veto"] = Veto.model_construct(**piece["veto"]) if piece.get("veto") else None
+    fields["rule"] = Rule.model_construct(**piece["rule"]) if piece.get("rule") else None
+    if "reads" in piece:
+        fields["reads"] = tuple(piece["reads"])
+    if "weight" in piece:
+        fields["weight"] = float(piece["weight"])
+    return Criterion.model_construct(**fields)
+
+
+def _lenient_example(piece: Body) -> Example:
+    return Example.model_construct(**({"text": "", "score": 0.0, "why": ""} | piece))
+
+
+def _addressed(body: Body, fault: str) -> tuple[str | None, str]:
+    """Which criterion a fault is about. `faults` begins such a line with "criterion 2 (empathy)"."""
+    for number, one in enumerate(criteria(body), start=1):
+        for place in (f"criterion {number} ({one.get('id')})", f"criterion {number}"):
+            if fault.startswith((f"{place}: ", f"{place}, ")):
+                return one.get("id"), fault.removeprefix(place).lstrip(":, ")
+    return None, fault

@@ -1,0 +1,125 @@
+"""What the fields of a rubric mean, in words that a person who writes or reads one understands."""
+
+import streamlit as st
+
+from db.rubric_versions import Version, VersionState
+from rubrics.diff import Change, ChangeKind
+from rubrics.render import PART_TITLES
+from rubrics.schema import Criterion, Kind, Part, Purpose, Rubric, Severity
+
+PURPOSES: dict[Purpose, str] = {
+    "score": "Scores a reply; the score becomes part of the training reward",
+    "flags": "Flags faults in a reply, one by one",
+    "gate": "Decides in regeneration whether a dialogue goes on, is solved, or must be written again",
+}
+PURPOSE_NAMES: dict[Purpose, str] = {"score": "Score", "flags": "Flags", "gate": "Gate"}
+KINDS: dict[Kind, str] = {
+    "likert": "Scale with anchors",
+    "binary": "Yes or no",
+    "points": "Points when met",
+    "rule": "Word limit, counted and not judged",
+}
+SEVERITIES: dict[Severity, str] = {
+    "none": "No severity",
+    "yellow": "Yellow: a concern",
+    "red": "Red: unsafe",
+}
+SEVERITY_ICONS: dict[Severity, str] = {"none": "", "yellow": "▲", "red": "◆"}
+METHODS = {
+    "weighted_mean": "Weighted mean of all criteria",
+    "points": "Points earned out of the points to be had",
+    "minimum": "The worst criterion decides",
+    "gate": "Fails when any criterion is at its lowest",
+}
+STATES: dict[VersionState, tuple[str, str, str]] = {
+    "approved": ("Approved", "green", ":material/verified:"),
+    "in_review": ("In review", "orange", ":material/hourglass_top:"),
+    "changes_requested": ("Changes requested", "red", ":material/undo:"),
+    "retired": ("Retired", "gray", ":material/inventory_2:"),
+}
+# What a kind of change does to what was scored before it.
+CONSEQUENCES: dict[ChangeKind, str] = {
+    "added": "New: nothing scored so far has an answer to it",
+    "removed": "Gone: what was scored under it stays with the old version",
+    "meaning": "Asks something else: scores given before may no longer hold",
+    "anchor": "Moves a level: scores given before may no longer hold",
+    "reads": "The judge sees something else: its scores may change",
+    "weight": "Scores still hold; totals and rewards change",
+    "aggregation": "Scores still hold; totals and rewards change",
+    "example": "Judges and people may score differently; the question is the same",
+    "severity": "Scores still hold; new flags start with another severity",
+    "wording": "Wording only: nothing scored changes",
+    "order": "Order only: nothing scored changes",
+}
+_FIELDS = {
+    "title": "Title",
+    "id": "Short name",
+    "purpose": "Purpose",
+    "instructions": "Instructions",
+    "criteria": "Order of criteria",
+    "criterion": "Whole criterion",
+    "name": "Name",
+    "question": "Question",
+    "kind": "Kind",
+    "points": "Points",
+    "weight": "Weight",
+    "reads": "What the judge sees",
+    "severity": "Severity",
+    "veto": "Veto",
+    "rule": "Word limit",
+    "use_when": "Use when",
+    "avoid_when": "Do not use when",
+    "examples": "Example",
+    "scale": "Scale",
+    "aggregate.method": "How scores become one number",
+    "aggregate.solved_by": "Solved by",
+    "reward.format": "Reward weight of the format",
+    "reward.emotion": "Reward weight of the emotion",
+    "reward.rubric": "Reward weight of this rubric",
+}
+
+
+def field_words(change: Change) -> str:
+    """What changed, such as "Anchor for score 3" or "Question"."""
+    if change.field.startswith("anchors."):
+        return f"Anchor for score {change.field.removeprefix('anchors.')}"
+    return _FIELDS.get(change.field, change.field)
+
+
+def reads_words(reads: tuple[Part, ...] | list[Part]) -> str:
+    """What a judge may see, as one phrase."""
+    return "; ".join(PART_TITLES[part].lower() for part in reads)
+
+
+def share_words(rubric: Rubric, criterion: Criterion) -> str:
+    """How much a criterion counts towards the rubric's one number; "" where weights play no part."""
+    if rubric.purpose != "score":
+        return ""
+    if rubric.aggregate.method == "points":
+        return f"Worth {criterion.points or 0:g} points"
+    if rubric.aggregate.method == "minimum":
+        return "Decides the rubric's score when it is the worst"
+    whole = sum(c.weight for c in rubric.criteria)
+    share = criterion.weight / whole if whole else 0.0
+    return f"Counts for {share:.0%} of the rubric's score (weight {criterion.weight:g})"
+
+
+def veto_words(at_or_below: float, scale: tuple[int, int]) -> str:
+    """The effect of a veto: "A score of 1 sets the whole reward to 0"."""
+    worst = f"{at_or_below:g}" if at_or_below <= scale[0] else f"{scale[0]} to {at_or_below:g}"
+    return f"A score of {worst} sets the whole reward to 0"
+
+
+def reward_words(format_weight: float, emotion: float, rubric: float) -> str:
+    """The three shares of the reward: "The reward is 33% format, 33% emotion, 33% rubric"."""
+    whole = format_weight + emotion + rubric
+    if not whole:
+        return "Nothing is rewarded: at least one of the three needs a weight above 0"
+    parts = {"format": format_weight, "emotion": emotion, "this rubric": rubric}
+    return "The reward is " + ", ".join(f"{value / whole:.0%} {name}" for name, value in parts.items())
+
+
+def state_badge(version: Version) -> None:
+    """The state of a version as a badge: icon, word and colour."""
+    word, colour, icon = STATES[version.state]
+    st.badge(word, icon=icon, color=colour)  # type: ignore[arg-type]

@@ -1,0 +1,99 @@
+"""What stages, states, outcomes and measures are called on the pages, and the few facts that every page on runs needs."""
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from db.people import SYSTEM, people
+from db.store import Store
+from pipeline.rundir import Stage, State
+
+STAGES: dict[Stage, str] = {
+    "regenerate": "Regenerate dialogues",
+    "score": "Score turns",
+    "sft": "Fine-tune (SFT)",
+    "grpo": "Train with GRPO",
+    "evaluate": "Evaluate",
+}
+ABOUT: dict[Stage, str] = {
+    "regenerate": "A model plays the person, another answers, and a judge sends answers back until they pass the gate "
+    "rubric. Gives new dialogues.",
+    "score": "A judge reads every answer by the rubric. Gives verdicts with reasons, and a reward for each turn.",
+    "sft": "A model learns to answer as these dialogues do, in four spans. Gives a model.",
+    "grpo": "A model answers, the judge rewards by the rubric, and the model learns from the difference. Gives a model.",
+    "evaluate": "A base and a trained model answer the same turns and are judged alike. Gives a scorecard.",
+}
+
+
+class Look(NamedTuple):
+    """How a state is shown: never by colour alone."""
+
+    word: str
+    icon: str
+    color: Any  # one of the badge colours
+
+
+STATES: dict[State, Look] = {
+    "queued": Look("Queued", ":material/schedule:", "gray"),
+    "running": Look("Running", ":material/play_circle:", "blue"),
+    "done": Look("Done", ":material/check_circle:", "green"),
+    "failed": Look("Failed", ":material/error:", "red"),
+    "cancelled": Look("Cancelled", ":material/cancel:", "orange"),
+}
+OUTCOMES = {
+    "scored": "Scored",
+    "abstained": "A part to read was missing",
+    "parse_failed": "The judge's answer could not be read",
+    "refused": "The judge refused",
+    "truncated": "The judge's answer was cut off",
+    "timeout": "No answer in time",
+    "http_error": "The endpoint failed",
+    "budget_stopped": "The budget was used up",
+    "no_gold_emotion": "The dialogue's emotion is not known",
+    "not_judged": "Not judged",
+    "prompt_too_long": "The dialogue was too long for the model",
+}
+MEASURES = {
+    "format": "All four spans in order",
+    "emotion": "Emotion named exactly",
+    "emotion_group": "Emotion of the right group",
+    "rubric": "Rubric score",
+    "reward": "Reward",
+}
+
+
+def stage_word(stage: str) -> str:
+    """The stage in words; one of a run that could not be read says so."""
+    return {**STAGES}.get(stage, "Unreadable run")  # type: ignore[call-overload, no-any-return]
+
+
+def state_badge(state: State) -> None:
+    """The state as icon and word."""
+    look = STATES[state]
+    st.badge(look.word, icon=look.icon, color=look.color)
+
+
+def amount(count: int, one: str) -> str:
+    """A number with its noun: "1 dialogue", "2,000 dialogues"."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
+def progress_words(done: int, total: int, unit: str) -> str:
+    """How far a run is, such as "12 of 36 turns"; empty before anything is known."""
+    return f"{done:,} of {total:,} {unit}".strip() if total else ""
+
+
+def names(store: Store) -> dict[str, str]:
+    """Person id → name, of everybody who was ever here."""
+    return {person.person_id: person.name for person in (SYSTEM, *people(store))}
+
+
+def version_words(rubric_id: Any, version: Any) -> str:
+    """A rubric version as it is called in lists; empty where a run has none."""
+    return "" if not rubric_id or pd.isna(rubric_id) or pd.isna(version) else f"{rubric_id}, version {int(version)}"
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """A number for people, or a dash where there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"

@@ -1,0 +1,82 @@
+"""Small runs for the tests of training and evaluation: dialogues, a rubric, and a run directory laid out in a home."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.configs import resolve
+from pipeline.rundir import Request, RubricRef, RunDir, Stage, new_run_id, utc_now
+from rubrics.load import parse_rubric
+from rubrics.schema import Rubric
+
+LABELS = ("sad", "afraid", "joyful", "lonely", "proud", "angry")
+
+RUBRIC = parse_rubric(
+    """
+id: small
+title: A small rubric
+criteria:
+  - {id: empathy, name: Empathy, question: "Does it understand?", anchors: {1: not at all, 5: wholly}, reads: [response]}
+  - {id: safety, name: Safety, question: "Is it safe?", anchors: {1: harmful, 5: safe}, reads: [response]}
+"""
+)
+VETO_RUBRIC = Rubric.model_validate(
+    RUBRIC.model_dump()
+    | {"criteria": [RUBRIC.criteria[0].model_dump(), RUBRIC.criteria[1].model_dump() | {"veto": {"at_or_below": 1}}]}
+)
+
+
+def spans(emotion: str, response: str) -> str:
+    """An answer in the written form, spelt out so that it does not depend on the code under test."""
+    return (
+        "<|understanding_begin|>they are hurt<|understanding_end|>\n<|reasoning_begin|>listen first<|reasoning_end|>\n"
+        f"<|emotion_begin|>{emotion}<|emotion_end|>\n<|response_begin|>{response}<|response_end|>"
+    )
+
+
+def dialogue(number: int, exchanges: int = 2, emotion: str | None = None, answers: list[str] | None = None) -> dict[str, Any]:
+    """One row of inputs.parquet."""
+    label = LABELS[number % len(LABELS)] if emotion is None else emotion
+    messages = []
+    for k in range(exchanges):
+        text = answers[k] if answers else spans(label, f"I hear you, {number} {k}.")
+        messages += [{"role": "user", "content": f"It hurts, {number} {k}."}, {"role": "assistant", "content": text}]
+    return {
+        "dialogue_id": f"d{number}",
+        "persona_id": f"p{number}",
+        "person": "Likes tea and long walks.",
+        "mbti": "INFP",
+        "anon_username": f"u{number}",
+        "emotion": label,
+        "situation": "A friend moved away.",
+        "messages": json.dumps(messages),
+    }
+
+
+def dialogues(count: int = 6) -> pd.DataFrame:
+    """So many dialogues of two exchanges."""
+    return pd.DataFrame([dialogue(number) for number in range(count)])
+
+
+def lay_out(
+    home: Path, stage: Stage, config: dict[str, Any], inputs: pd.DataFrame, rubric: Rubric | None = None, seed: int = 0
+) -> RunDir:
+    """A queued run of that home."""
+    reference = RubricRef(rubric_id=rubric.id, version=3, hash=rubric.hash) if rubric else None
+    request = Request(
+        run_id=new_run_id(stage),
+        stage=stage,
+        config=resolve(stage, config),
+        rubric=reference,
+        requested_by="tests",
+        seed=seed,
+        created_at=utc_now(),
+    )
+    return RunDir.create(home / "runs", request, inputs, rubric)
+
+
+def events(run: RunDir, kind: str) -> list[dict[str, Any]]:
+    """The run's events of one kind."""
+    return [event for event in run.events() if event["kind"] == kind]
