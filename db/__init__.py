@@ -1,0 +1,1 @@
+"""The store: people, rubric versions, dialogues, audits and runs in one DuckDB file."""

@@ -7,7 +7,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from db import backup, dialogues, exchange, people
 from db.check import check
@@ -22,14 +25,15 @@ DONE, MENDABLE, OURS, CANCELLED = 0, 1, 3, 130
 _PROBLEMS_SHOWN = 20
 
 Command = Callable[[Store, argparse.Namespace], int]
-Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage leaves by SystemExit 2."""
     asked = _parser().parse_args(arguments)
     try:
-        return _run(asked)
+        run: Callable[[argparse.Namespace], int] = asked.run
+        return run(asked)
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return MENDABLE
@@ -42,17 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         print(faults.without_text(error), file=sys.stderr)
         return OURS
-
-
-def _run(asked: argparse.Namespace) -> int:
-    if asked.command == "restore":  # it replaces the file, so it must not have it open
-        return _restore(asked)
-    store = Store.open(asked.home)
-    try:
-        command: Command = asked.run
-        return command(store, asked)
-    finally:
-        store.close()
 
 
 def _init(store: Store, asked: argparse.Namespace) -> int:
@@ -117,6 +110,7 @@ def _backup(store: Store, asked: argparse.Namespace) -> int:
 
 
 def _restore(asked: argparse.Namespace) -> int:
+    """Without opening the store: the file itself is replaced."""
     kept = backup.restore(asked.home, asked.file)
     print(f"{asked.file}: restored" + (f"; the store of before is {kept}" if kept else ""))
     return DONE
@@ -151,7 +145,7 @@ def _people_role(store: Store, asked: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m db", description="The studio's store, while no studio has it open."
+        prog="python -m db", description="The studio's store, while no studio has it open.", epilog=_example("init")
     )
     home = Path(os.environ.get("KARDIA_HOME") or ".kardia")
     parser.add_argument("--home", type=Path, default=home, help="home directory; $KARDIA_HOME, else .kardia")
@@ -162,10 +156,11 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "check", "look for texts and counts that changed since they arrived", "check", _check)
     one = _add(commands, "backup", "copy the store and check the copy", "backup --out /mnt/safe/monday.duckdb", _backup)
     one.add_argument("--out", type=Path, help="the new file; a name in HOME/backups by default")
-    one = _add(commands, "restore", "put a backup in the store's place", "restore .kardia/backups/monday.duckdb", _init)
+    one = _add(commands, "restore", "put a backup in the store's place", "restore .kardia/backups/monday.duckdb")
+    one.set_defaults(run=_restore)
     one.add_argument("file", type=Path, help="a file that backup wrote")
     _add(commands, "ingest", "read what is new in HOME/runs", "ingest", _ingest)
-    _add(commands, "demo", "load the demo content", "--home /tmp/demo demo", _demo)
+    _add(commands, "demo", "load the demo content", "demo --home /tmp/demo", _demo)
     _add_people(commands)
     return parser
 
@@ -210,18 +205,26 @@ def _add_actor(parser: argparse.ArgumentParser) -> None:
         dest="actor",
         default=people.SYSTEM.person_id,
         metavar="PERSON",
-        help="whose act this is; the studio's own",
+        help="whose act this is; by default the studio's own",
     )
 
 
-def _add(commands: Commands, name: str, does: str, example: str, run: Command) -> argparse.ArgumentParser:
+def _add(
+    commands: Commands, name: str, does: str, example: str, work: Command | None = None
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.", epilog=_example(example))
     # Also after the command; without a default here, so that one given before it counts.
     parser.add_argument(
         "--home", type=Path, default=argparse.SUPPRESS, help="home directory; $KARDIA_HOME, else .kardia"
     )
-    parser.set_defaults(run=run)
+    if work:
+        parser.set_defaults(run=partial(_in_store, work))
     return parser
+
+
+def _in_store(work: Command, asked: argparse.Namespace) -> int:
+    with closing(Store.open(asked.home)) as store:
+        return work(store, asked)
 
 
 def _example(command: str) -> str:

@@ -18,6 +18,7 @@ from rubrics.errors import UserError
 _EXPORT_BATCH = 1000
 # What people flagged and did not take back. Gold flags are left out: annotators are measured against them.
 _FLAGS = "SELECT dialogue_id, count(*) AS flags FROM current_flags WHERE NOT is_gold GROUP BY dialogue_id"
+_FINISHED = "SELECT dialogue_id FROM current_finished WHERE person_id = ? AND NOT is_gold"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Dialogue:
 class Filter:
     """Which dialogues: all conditions at once; the defaults let everything through.
 
-    `text` is a plain substring of the situation or of any message, upper and lower case alike.
+    `text` is a plain substring of the situation or of any message, upper and lower case alike. `unfinished_by` is the
+    person_id of somebody who has not finished them.
     """
 
     text: str = ""
@@ -51,6 +53,21 @@ class Filter:
     persona_id: str | None = None
     source: str | None = None
     flagged: bool | None = None
+    unfinished_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Where a dialogue lies among those a filter lets through, in order of arrival.
+
+    `before` of the `total` come earlier; `previous_id` and `next_id` are the nearest, None at the ends. A dialogue that
+    the filter does not let through has neighbours too.
+    """
+
+    previous_id: str | None
+    next_id: str | None
+    before: int
+    total: int
 
 
 def search(store: Store, filter: Filter, limit: int = 50, offset: int = 0) -> pd.DataFrame:
@@ -81,6 +98,20 @@ def matching_ids(store: Store, filter: Filter) -> list[str]:
         WHERE {where} ORDER BY ordinal
     """
     return [row["dialogue_id"] for row in store.rows(sql, params)]
+
+
+def neighbours(store: Store, filter: Filter, dialogue_id: str) -> Neighbours:
+    """What comes before and after one dialogue; for an id that nobody knows, everything comes after it."""
+    where, params = _where(filter)
+    sql = f"""
+        SELECT max_by(d.dialogue_id, ordinal) FILTER (ordinal < here) AS previous_id,
+            min_by(d.dialogue_id, ordinal) FILTER (ordinal > here) AS next_id,
+            count(*) FILTER (ordinal < here) AS before, count(*) AS total
+        FROM dialogues d LEFT JOIN ({_FLAGS}) f ON f.dialogue_id = d.dialogue_id
+        CROSS JOIN (SELECT coalesce(max(ordinal), -1) AS here FROM dialogues WHERE dialogue_id = ?)
+        WHERE {where}
+    """
+    return Neighbours(**store.rows(sql, [dialogue_id, *params])[0])
 
 
 def dialogue(store: Store, dialogue_id: str) -> Dialogue:
@@ -165,6 +196,7 @@ def _where(filter: Filter) -> tuple[str, list[Any]]:
         ("emotion = ?", filter.emotion),
         ("persona_id = ?", filter.persona_id),
         ("source = ?", filter.source),
+        (f"d.dialogue_id NOT IN ({_FINISHED})", filter.unfinished_by),
     ]
     asked = [(sql, value) for sql, value in conditions if value is not None]
     return " AND ".join([flagged, *(sql for sql, _ in asked)]), [value for _, value in asked]

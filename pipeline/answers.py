@@ -6,10 +6,14 @@ dialogue.
 """
 
 import json
+import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from rubrics.render import allowed_scores
 from rubrics.schema import Criterion
+
+_BRACE = re.compile(r"[{}]")
 
 
 class Reading(NamedTuple):
@@ -35,21 +39,25 @@ def read_answer(text: str, criteria: list[Criterion]) -> dict[str, Reading]:
 def last_object(text: str, keys: set[str]) -> dict[str, Any]:
     """The last JSON object in the text that has any of `keys`; prose and code fences around it are passed over.
 
-    Raises BadAnswer when there is none, or when any brace opens something that is not JSON.
+    Raises BadAnswer when there is none, or when any brace, opening or closing, is no part of a JSON object.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
-    found: dict[str, Any] | None = None
-    start = text.find("{", text.rfind("</think>") + 1)  # a model's thoughts are no answer
-    while start >= 0:
-        try:
-            value, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError) as error:
-            raise BadAnswer("the judge's answer holds something in braces that is not JSON") from error
+    found = None
+    for value in _objects(text[text.rfind("</think>") + 1 :]):  # a model's thoughts are no answer
         found = value if keys & value.keys() else found
-        start = text.find("{", end)
     if found is None:
         raise BadAnswer("the judge's answer holds no JSON object with the criteria")
     return found
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse)
+    end = 0
+    while brace := _BRACE.search(text, end):
+        try:
+            value, end = decoder.raw_decode(text, brace.start())  # fails at a closing brace
+        except (ValueError, RecursionError) as error:
+            raise BadAnswer("the judge's answer holds something in braces that is not JSON") from error
+        yield value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

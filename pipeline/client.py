@@ -242,10 +242,11 @@ def _without_lengths(schema: Any) -> Any:
 def _choice(answer: Any) -> Any:
     """The first choice of an answer. The package checks no shapes, so this does, as far as we use them."""
     choices = getattr(answer, "choices", None)
-    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = getattr(first, "message", None)
     if message is None or not isinstance(message.content, str | None):
         raise _not_a_completion()
-    return choices[0]  # type: ignore[index]  # a list, or there would be no message
+    return first
 
 
 def _tokens(answer: Any, kind: str) -> int:

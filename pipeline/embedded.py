@@ -75,9 +75,10 @@ def connect(endpoint: Endpoint, home: Path) -> Iterator[Endpoint]:
 def shared_port(home: Path) -> int | None:
     """The port of a live server that was started to be shared, if there is one."""
     record = _read_json(home / RECORD)
-    if not record or not processes.is_running(record.get("pid"), record.get("pid_started")):
+    if not isinstance(record, dict) or not processes.is_running(record.get("pid"), record.get("pid_started")):
         return None
-    return record["port"] if _serves_our_model(record["port"]) else None
+    port = record.get("port")
+    return port if isinstance(port, int) and _serves_our_model(port) else None
 
 
 def serve(port: int, home: Path) -> None:
@@ -163,13 +164,22 @@ def _parameters(parameters: Any, port: int, model: Path) -> Any:
     parameters.port = port
     parameters.n_parallel = SLOTS
     parameters.n_ctx = SLOTS * CONTEXT_PER_SLOT
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = min(os.cpu_count() or 1, 8)
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = _threads()
     parameters.cache_ram_mib = PROMPT_CACHE_MIB
     # No pages, no view into other people's prompts, no calls from web pages, and nothing of a prompt in the log.
     parameters.ui = parameters.endpoint_slots = False
     parameters.cors_origins = ""
     parameters.verbosity = 1
     return parameters
+
+
+def _threads() -> int:
+    """One core is left to the studio and the trainer.
+
+    The threads wait for each other at every matrix, so one that has lost its core stops all: on two busy cores, one
+    thread was measured at fifteen times the speed of two.
+    """
+    return max(1, min((os.cpu_count() or 1) - 1, 8))
 
 
 def _at(endpoint: Endpoint, port: int) -> Endpoint:

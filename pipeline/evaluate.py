@@ -20,11 +20,11 @@ from pipeline.configs import EvaluateConfig
 from pipeline.embedded import connect
 from pipeline.emotions import GROUP_OF
 from pipeline.endpoints import endpoint
-from pipeline.judge import Judge, Verdict
+from pipeline.judge import Judge, Verdict, verdict_frame
 from pipeline.judging import judge_turns
 from pipeline.rundir import RunDir
 from pipeline.train.answering import answer
-from pipeline.train.book import table, version_of
+from pipeline.train.book import version_of
 from pipeline.train.models import find_model, load_model
 from pipeline.turns import Turn, text_hash, turns_of
 from rubrics.errors import UserError
@@ -74,7 +74,7 @@ def run(run: RunDir, home: Path) -> None:
         answered = {which: _answers(run, home, which, name, turns, progress) for which, name in models.items()}
         client, cache = Client(judge), VerdictCache(home / "cache" / "verdicts.sqlite")
         judged = asyncio.run(_judge_all(run, rubric, client, cache, answered, progress))
-    _write(run, answered, judged, _score(run, rubric, turns, answered, judged))
+    _write(run, judged, _score(run, rubric, turns, answered, judged))
 
 
 def choose_turns(inputs: pd.DataFrame, max_turns: int, seed: int) -> list[Turn]:
@@ -174,14 +174,12 @@ def _score(
     return lines
 
 
-def _write(run: RunDir, answered: Answered, judged: Judged, lines: Sequence[scorecard.Score]) -> None:
-    rows = [
-        {**verdict._asdict(), "run_id": run.run_id, "sample_index": SAMPLE_INDEX[which]}
-        for which in answered
-        for verdicts in judged[which].values()
-        for verdict in verdicts
+def _write(run: RunDir, judged: Judged, lines: Sequence[scorecard.Score]) -> None:
+    frames = [
+        verdict_frame((v for some in verdicts.values() for v in some), run.run_id, SAMPLE_INDEX[which])
+        for which, verdicts in judged.items()
     ]
-    run.write_output("verdicts", table("verdicts", rows))
+    run.write_output("verdicts", pd.concat(frames, ignore_index=True))
     scores = pd.DataFrame([line._asdict() for line in lines])[list(SCORE_TYPES)].astype(SCORE_TYPES)
     run.write_output("scores", scores)
     for which in dict.fromkeys(line.which for line in lines):

@@ -9,13 +9,13 @@
 Only `scored` comes with a reward: a failed judge call is never a number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.emotions import GROUP_OF
 from pipeline.spans import fault, read_spans
 from rubrics.aggregate import Total, aggregate
-from rubrics.schema import Rubric
+from rubrics.schema import Criterion, Rubric
 
 if TYPE_CHECKING:
     from pipeline.judge import Verdict
@@ -58,19 +58,35 @@ def combine(rubric: Rubric, text: str, gold: str | None, verdicts: "Sequence[Ver
 
     `verdicts` holds one verdict per criterion. The reward is null unless every part with a weight above 0 is known (and
     every verdict, where a criterion can veto); a veto sets it to 0. With equal weights this is Kardia-R1's reward.
+
+    A criterion that abstains because the answer itself lacks a span that it reads is known all the same: it earns its
+    lowest score, but vetoes nothing. Were it unknown, training would never hear of an answer that breaks off early.
     """
-    total = aggregate(rubric, {v.criterion_id: v.score if v.outcome == "scored" else None for v in verdicts})
+    outcomes = {v.criterion_id: v.outcome for v in verdicts}
+    lacking = [c for c in rubric.criteria if outcomes.get(c.id) == "abstained" and _lacks(text, c)]
+    total = _total(rubric, {v.criterion_id: v.score for v in verdicts if v.outcome == "scored"}, lacking)
     parts = (format_reward(text), emotion_reward(text, gold), total.value)
-    outcome = _outcome(rubric, parts[1], total, verdicts)
+    outcome = _outcome(rubric, parts[1], total, outcomes | {c.id: "scored" for c in lacking})
     reward = _weighted(rubric, parts) if outcome == "scored" else None
     if reward is not None and total.vetoed_by:
         reward = 0.0
     return Reward(*parts, reward, total.vetoed_by, outcome)
 
 
-def _outcome(rubric: Rubric, r_emotion: float | None, total: Total, verdicts: "Sequence[Verdict]") -> str:
+def _lacks(text: str, criterion: Criterion) -> bool:
+    """Whether the answer has nothing in one of its own spans that the criterion reads."""
+    spans = read_spans(text)._asdict()
+    return any(not spans[part] for part in criterion.reads if part in spans)
+
+
+def _total(rubric: Rubric, scores: Mapping[str, float | None], lacking: Sequence[Criterion]) -> Total:
+    lowest = aggregate(rubric, {**scores, **{c.id: c.scale[0] for c in lacking}})
+    highest = aggregate(rubric, {**scores, **{c.id: c.scale[1] for c in lacking}})
+    return Total(lowest.value, highest.vetoed_by)
+
+
+def _outcome(rubric: Rubric, r_emotion: float | None, total: Total, outcomes: Mapping[str, str]) -> str:
     if needs_judge(rubric) and total.value is None:
-        outcomes = {v.criterion_id: v.outcome for v in verdicts}
         return next(o for i in rubric.ids if (o := outcomes.get(i, "not_judged")) != "scored")
     return "no_gold_emotion" if rubric.reward.emotion > 0 and r_emotion is None else "scored"
 

@@ -1,7 +1,7 @@
-"""Dialogues and turns as the jobs see them: the record of a KardiaBench line, and one assistant message with what led to it.
+"""Dialogues and turns as the jobs see them: the record of a KardiaBench line, and one answer with what led to it.
 
-`inputs.parquet` has one dialogue a row: dialogue_id, persona_id, person (raw profile text), mbti, anon_username, emotion,
-situation, messages (a JSON list of {role, content}).
+`inputs.parquet` has one dialogue a row: dialogue_id, persona_id, person (raw profile text), mbti, anon_username,
+emotion, situation, messages (a JSON list of {role, content}).
 """
 
 import hashlib
@@ -55,13 +55,19 @@ def turns_of(inputs: pd.DataFrame) -> Iterator[Turn]:
     row: Any
     for row in inputs.itertuples():
         messages, index = messages_of(row), 0
+        person, situation, emotion = _text(row.person), _text(row.situation), _text(row.emotion)
         for position, message in enumerate(messages):
             if message.role == "assistant":
                 history = tuple(m for m in messages[:position] if m.role != "system")
-                yield Turn(row.dialogue_id, index, row.person, row.situation, history, message.content, row.emotion)
+                yield Turn(row.dialogue_id, index, person, situation, history, message.content, emotion)
                 index += 1
 
 
 def seen_by_people(message: Message) -> str:
     """What the other side saw: the response span of an assistant message, the whole text of a user's."""
     return read_spans(message.content).response if message.role == "assistant" else message.content
+
+
+def _text(value: object) -> str:
+    """A cell of a frame: what is unknown comes as None or NaN."""
+    return value if isinstance(value, str) else ""

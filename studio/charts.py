@@ -74,21 +74,22 @@ def lines(metrics: pd.DataFrame, labels: Mapping[str, str], y_title: str) -> go.
     return figure.update_layout(showlegend=len(traces) > 1, legend={"orientation": "h", "y": 1.18, "x": 0})
 
 
-def intervals(scores: pd.DataFrame, order: Sequence[str], x_title: str, x_range: tuple[float, float]) -> go.Figure:
+def intervals(scores: pd.DataFrame, order: list[str], x_title: str, x_range: tuple[float, float]) -> go.Figure:
     """Means with their 95 % intervals, one colour and shape a model. Columns: label, which, value, low, high, n."""
     shapes = {"Base": "circle-open", "Trained": "circle"}
     traces = []
     for offset, (which, shape) in zip((-1, 1), shapes.items(), strict=True):
-        own = scores[(scores["which"] == which) & scores["value"].notna()].set_index("label").reindex(order).dropna()
-        rows = [len(order) - 1 - order.index(label) - 0.14 * offset for label in own.index]
+        own = scores[(scores["which"] == which) & scores["value"].notna() & scores["label"].isin(order)]
+        rows = [len(order) - 1 - order.index(label) - 0.14 * offset for label in own["label"]]
         bars = {"array": own["high"] - own["value"], "arrayminus": own["value"] - own["low"], "type": "data"}
         template = f"{which}, %{{text}}: %{{x:.3f}}<extra></extra>"
         marker = {"symbol": shape, "size": 11, "line": {"width": 2}}
         trace = go.Scatter(x=own["value"], y=rows, name=which, mode="markers", marker=marker, error_x=bars)
-        traces.append(trace.update(text=list(own.index), hovertemplate=template))
+        traces.append(trace.update(text=list(own["label"]), hovertemplate=template))
     figure = _bars(traces, len(order), x_title)
     figure.update_xaxes(range=x_range)
-    figure.update_yaxes(tickvals=list(range(len(order))), ticktext=list(reversed(order)), autorange=None)
+    places = {"tickvals": list(range(len(order))), "ticktext": order[::-1], "range": [-0.6, len(order) - 0.4]}
+    figure.update_yaxes(autorange=None, **places)
     return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
 
 

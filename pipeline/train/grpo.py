@@ -55,10 +55,12 @@ def arguments(run: RunDir, config: GrpoConfig) -> TrlConfig:
     Advantages are (r - mean) / deviation within the group, the loss is averaged per sequence (GRPO, arXiv 2402.03300);
     clipping at 0.2 and no KL term unless beta says so: the paper names none of these.
     """
+    shared = loop.shared_arguments(run, config)
     return TrlConfig(
-        **loop.shared_arguments(run, config),
+        **shared,
         num_generations=config.num_generations,
-        steps_per_generation=1,
+        # One generation and one update per optimiser step, so that a checkpoint may lie on any: resuming is exact there.
+        steps_per_generation=shared["gradient_accumulation_steps"],
         num_iterations=1,
         max_completion_length=config.max_completion_length,
         temperature=config.temperature,

@@ -22,14 +22,16 @@ from rubrics.errors import UserError
 def shared_arguments(run: RunDir, config: Any) -> dict[str, Any]:
     """Trainer arguments of both stages. All that ever changed its default is written out.
 
-    One generation and one update per optimiser step, so that a checkpoint may lie on any step: resuming is exact there.
+    Without a GPU a step's examples go through the model one at a time, which takes a fraction of the memory and adds up
+    to the same step.
     """
     cuda, seed = torch.cuda.is_available(), run.request().seed
+    at_once = config.batch_size if cuda else 1
     return {
         "output_dir": str(checkpoints.folder_of(run)),
         "max_steps": config.max_steps,
-        "per_device_train_batch_size": config.batch_size,
-        "gradient_accumulation_steps": 1,
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": config.batch_size // at_once,
         "learning_rate": config.learning_rate,
         "lr_scheduler_type": "linear",
         "warmup_steps": 0,

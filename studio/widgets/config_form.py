@@ -1,15 +1,16 @@
-"""A stage's settings as widgets, built from its model in `pipeline.configs`: bounds, defaults and help come from there."""
+"""A stage's settings as widgets: which there are, their bounds, defaults and help come from `pipeline.configs`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
 
+from pipeline.client import check
 from pipeline.configs import CONFIGS
-from pipeline.endpoints import Endpoint, load_endpoints
+from pipeline.endpoints import Endpoint
 from pipeline.rundir import Stage
+from rubrics.errors import UserError
 
 LABELS = {
     "user": "Who speaks as the person",
@@ -40,29 +41,29 @@ FIRST: dict[Stage, tuple[str, ...]] = {
     "grpo": ("model", "judge", "max_steps", "num_generations"),
     "evaluate": ("trained", "base", "judge", "max_turns"),
 }
-ENDPOINTS = {"user", "assistant", "evaluator", "judge"}
-JUDGES = ("judge", "evaluator")
-MODELS = {"model", "base", "trained"}
-_BUILT_IN = {
-    "smollm2": "SmolLM2-135M (built in)",
-    "tiny": "Tiny random model (to try the set-up)",
-    "": "None: the base alone",
-}
+_ENDPOINTS = {"user", "assistant", "evaluator", "judge"}
+_JUDGES = ("judge", "evaluator")
+_MODELS = {"model", "base", "trained"}
+_BUILT_IN = {"smollm2": "SmolLM2-135M (built in)", "tiny": "Tiny random model (to try the set-up)"}
+_NO_MODEL = {"": "None: the base alone"}
 
 
-def first_settings(stage: Stage, home: Path, models: pd.DataFrame, preset: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that matter most, side by side. `preset` goes before the defaults. Gives field → value."""
-    columns = st.columns(2)
-    return {
-        name: _field(columns[place % 2], stage, name, home, models, preset) for place, name in enumerate(FIRST[stage])
-    }
+class Offer(NamedTuple):
+    """What fields can be filled with: endpoints by name, the trained models, and values that go before the defaults."""
+
+    endpoints: Mapping[str, Endpoint]
+    models: pd.DataFrame
+    preset: Mapping[str, Any]
 
 
-def more_settings(stage: Stage, home: Path, models: pd.DataFrame, preset: Mapping[str, Any]) -> dict[str, Any]:
+def first_settings(stage: Stage, offer: Offer) -> dict[str, Any]:
+    """The settings that matter most, two a row. Gives field → value."""
+    return _fields(stage, FIRST[stage], offer)
+
+
+def more_settings(stage: Stage, offer: Offer) -> dict[str, Any]:
     """The settings that are left, to be drawn in a fold-out. Gives field → value."""
-    rest = [name for name in CONFIGS[stage].model_fields if name not in FIRST[stage]]
-    columns = st.columns(2)
-    return {name: _field(columns[place % 2], stage, name, home, models, preset) for place, name in enumerate(rest)}
+    return _fields(stage, [name for name in CONFIGS[stage].model_fields if name not in FIRST[stage]], offer)
 
 
 def forget_settings() -> None:
@@ -71,10 +72,9 @@ def forget_settings() -> None:
         del st.session_state[key]
 
 
-def weak_judges(stage: Stage, config: Mapping[str, Any], home: Path) -> list[Endpoint]:
-    """The judges in this configuration that are too weak to train on."""
-    endpoints = load_endpoints(home)
-    named = [endpoints.get(config.get(option, "")) for option in JUDGES if option in CONFIGS[stage].model_fields]
+def weak_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> list[Endpoint]:
+    """The judges in a stage's configuration that are too weak to train on; unknown names are not judged here."""
+    named = [endpoints.get(str(config.get(option))) for option in _JUDGES]
     return [one for one in named if one and one.weak]
 
 
@@ -89,65 +89,86 @@ def warn_of_weak_judge(weak: Sequence[Endpoint]) -> None:
     )
 
 
-def _field(
-    column: Any, stage: Stage, name: str, home: Path, models: pd.DataFrame, preset: Mapping[str, Any]
-) -> str | float:
-    told = CONFIGS[stage].model_json_schema()["properties"][name]
-    default = preset.get(name, told["default"])
-    label, key, help_ = LABELS[name], f"config_{name}", _sentence(told["description"])
-    if name in ENDPOINTS:
-        return _endpoint(column, label, key, help_, home, default)
-    if name in MODELS:
-        return _model(column, label, key, help_, models, default, may_be_none=told["default"] == "")
-    return _number(column, label, key, help_, told, default)
+def check_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> None:
+    """A button that asks the judge one short question, where it is served by somebody else than the studio."""
+    chosen = next((endpoints[str(config[option])] for option in _JUDGES if config.get(option) in endpoints), None)
+    if chosen is None or chosen.embedded:
+        return
+    if st.button("Check that it answers", key="check_judge", icon=":material/network_check:"):
+        try:
+            with st.spinner(f"Asking {chosen.name} at {chosen.base_url}"):
+                check(chosen)
+            st.success(f"{chosen.name} answers as it should.", icon=":material/check_circle:")
+        except UserError as error:
+            st.error(str(error), icon=":material/error:")
 
 
-def _endpoint(column: Any, label: str, key: str, help_: str, home: Path, default: str) -> str:
-    known = load_endpoints(home)
+def model_words(name: str) -> str:
+    """A model as it is called: the built-in ones by their names, a trained one by its run, others as they are."""
+    return {**_BUILT_IN, **_NO_MODEL}.get(name, name)
+
+
+def _fields(stage: Stage, names: Sequence[str], offer: Offer) -> dict[str, Any]:
+    told = CONFIGS[stage].model_json_schema()["properties"]
+    columns = st.columns(2)
+    values = {}
+    for place, name in enumerate(names):
+        with columns[place % 2]:
+            values[name] = _field(name, told[name], offer)
+    return values
+
+
+def _field(name: str, told: Mapping[str, Any], offer: Offer) -> str | float:
+    default = offer.preset.get(name, told["default"])
+    if name in _ENDPOINTS:
+        return _endpoint(name, told, offer.endpoints, default)
+    if name in _MODELS:
+        return _model(name, told, offer.models, default)
+    return _number(name, told, default)
+
+
+def _endpoint(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint], default: str) -> str:
     options = list(known)
+    words = {one.name: f"{'Built-in model' if one.embedded else one.name} ({one.model})" for one in known.values()}
     index = options.index(default) if default in options else 0
-    words = {name: f"{'Built-in model' if one.embedded else name} ({one.model})" for name, one in known.items()}
-    return str(column.selectbox(label, options, index=index, format_func=words.__getitem__, key=key, help=help_))
+    return str(st.selectbox(LABELS[name], options, index=index, format_func=words.__getitem__, **_told(name, told)))
 
 
-def _model(
-    column: Any, label: str, key: str, help_: str, models: pd.DataFrame, default: str, may_be_none: bool
-) -> str:
+def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame, default: str) -> str:
     """Built-in models, those trained here, or whatever one types: a folder or the id of a model on the hub."""
-    trained = {row.run_id: f"{row.stage.upper()} model {row.run_id}" for row in models.itertuples()}
-    built_in = {name: words for name, words in _BUILT_IN.items() if bool(name) != may_be_none}
-    words = {**built_in, **trained} if may_be_none else {**_BUILT_IN, **trained}
-    words = {name: word for name, word in words.items() if name or may_be_none}
+    trained = {
+        run_id: f"{stage.upper()} model {run_id}" for run_id, stage in zip(models.run_id, models.stage, strict=True)
+    }
+    words = {**_NO_MODEL, **trained} if told["default"] == "" else {**_BUILT_IN, **trained}
     options = list(words) if default in words else [*words, default]
-    chosen = column.selectbox(
-        label,
+    chosen = st.selectbox(
+        LABELS[name],
         options,
         index=options.index(default),
-        format_func=lambda name: words.get(name, name),
-        key=key,
-        help=help_,
+        format_func=lambda option: words.get(option, option),
         accept_new_options=True,
+        **_told(name, told),
     )
     return str(chosen or "")
 
 
-def _number(column: Any, label: str, key: str, help_: str, told: Mapping[str, Any], default: float) -> float:
+def _number(name: str, told: Mapping[str, Any], default: float) -> float:
     """Bounds that a widget cannot hold (above 0, but not 0) are checked when the run is started."""
     whole = told["type"] == "integer"
     kind = int if whole else float
     low, high = told.get("minimum", told.get("exclusiveMinimum")), told.get("maximum")
     tiny = not whole and 0 < default < 1e-2
-    return column.number_input(  # type: ignore[no-any-return]
-        label,
+    return st.number_input(
+        LABELS[name],
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
         value=kind(default),
         step=1 if whole else default / 2 if tiny else 0.1,
         format="%d" if whole else "%.1e" if tiny else "%.2f",
-        key=key,
-        help=help_,
+        **_told(name, told),
     )
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+def _told(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    about = told["description"]
+    return {"key": f"config_{name}", "help": f"{about[:1].upper()}{about[1:]}."}

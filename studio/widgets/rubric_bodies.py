@@ -4,12 +4,16 @@ A body leaves out every field that has its default, as `db` stores it, so that a
 Score anchors have text keys, "1" to "5".
 """
 
-from typing import Any
+import copy
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from rubrics.load import faults
 from rubrics.schema import Aggregate, Criterion, Example, RewardWeights, Rubric, Rule, Veto
 
 Body = dict[str, Any]
+Piece = TypeVar("Piece", bound=BaseModel)
 
 
 def set_field(piece: Body, field: str, value: Any, default: Any) -> None:
@@ -54,6 +58,17 @@ def free_id(body: Body, wanted: str) -> str:
     while candidate in taken:
         candidate, number = f"{wanted}_{number}", number + 1
     return candidate
+
+
+def duplicate(body: Body, criterion_id: str) -> str:
+    """Put a copy of a criterion right behind it; gives the copy's id."""
+    rows = criteria(body)
+    place = next(i for i, one in enumerate(rows) if one.get("id") == criterion_id)
+    twin = copy.deepcopy(rows[place])
+    twin["id"] = free_id(body, criterion_id)
+    twin["name"] = f"{twin.get('name', '')} (copy)".strip()
+    rows.insert(place + 1, twin)
+    return str(twin["id"])
 
 
 def move(body: Body, criterion_id: str, by: int) -> None:
@@ -116,33 +131,33 @@ def problems(body: Body) -> list[tuple[str | None, str]]:
 
 def lenient(body: Body) -> Rubric:
     """The body as a Rubric for reading and comparing, however unfinished: nothing is validated, gaps are empty."""
-    plain = {field: body[field] for field in ("id", "title", "purpose", "instructions") if field in body}
-    return Rubric.model_construct(
-        **({"id": "", "title": ""} | plain),
-        criteria=tuple(_lenient_criterion(one) for one in body.get("criteria", [])),
-        aggregate=Aggregate.model_construct(**body.get("aggregate", {})),
-        reward=RewardWeights.model_construct(**{k: float(v) for k, v in body.get("reward", {}).items()}),
-    )
+    fields: Body = {"id": "", "title": ""} | body
+    fields["criteria"] = tuple(_lenient_criterion(one) for one in body.get("criteria", []))
+    fields["aggregate"] = _made(Aggregate, body.get("aggregate", {}))
+    fields["reward"] = _made(RewardWeights, {name: float(value) for name, value in body.get("reward", {}).items()})
+    return _made(Rubric, fields)
 
 
 def _lenient_criterion(piece: Body) -> Criterion:
-    fields = {"id": "", "name": "", "question": ""} | piece
+    fields: Body = {"id": "", "name": "", "question": ""} | piece
     anchors = {int(score): text for score, text in piece.get("anchors", {}).items()}
     if piece.get("kind", "likert") == "likert" and not anchors:
         anchors = {1: "", 5: ""}
     fields["anchors"] = anchors
-    fields["examples"] = tuple(_lenient_example(one) for one in piece.get("examples", []))
-    fields["veto"] = Veto.model_construct(**piece["veto"]) if piece.get("veto") else None
-    fields["rule"] = Rule.model_construct(**piece["rule"]) if piece.get("rule") else None
-    if "reads" in piece:
-        fields["reads"] = tuple(piece["reads"])
-    if "weight" in piece:
-        fields["weight"] = float(piece["weight"])
-    return Criterion.model_construct(**fields)
+    fields["examples"] = tuple(
+        _made(Example, {"text": "", "score": 0.0, "why": ""} | one) for one in piece.get("examples", [])
+    )
+    fields["veto"] = _made(Veto, piece["veto"]) if piece.get("veto") else None
+    fields["rule"] = _made(Rule, piece["rule"]) if piece.get("rule") else None
+    fields["reads"] = tuple(piece["reads"]) if "reads" in piece else Criterion.model_fields["reads"].default
+    fields["weight"] = float(piece.get("weight", 1.0))
+    return _made(Criterion, fields)
 
 
-def _lenient_example(piece: Body) -> Example:
-    return Example.model_construct(**({"text": "", "score": 0.0, "why": ""} | piece))
+def _made(piece: type[Piece], fields: Body) -> Piece:
+    """A piece of the schema without validation; what else a body holds is no field of it and is left out."""
+    own: Any = {name: value for name, value in fields.items() if name in piece.model_fields}
+    return piece.model_construct(**own)
 
 
 def _addressed(body: Body, fault: str) -> tuple[str | None, str]:

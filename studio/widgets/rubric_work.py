@@ -14,13 +14,14 @@ from db.rubric_versions import Draft, DraftClash
 from studio import service, session
 from studio.widgets import rubric_bodies
 from studio.widgets.rubric_bodies import Body
+from studio.widgets.rubric_merge import merged
 
 WHOLE = ""  # the focus on title, instructions and weights
 
 
 @dataclass
 class Work:
-    """A body on top of the stored `revision`. `clash` is what somebody else saved meanwhile, `aside` a body put aside."""
+    """A body on top of stored `revision`. `clash` is what somebody else saved meanwhile, `aside` a body put aside."""
 
     rubric_id: str
     revision: int
@@ -50,6 +51,12 @@ def held(rubric_id: str) -> Work | None:
     return found
 
 
+def unsaved() -> list[str]:
+    """The titles of the rubrics in which this session has typed something that is not saved."""
+    copies = [one for one in st.session_state.values() if isinstance(one, Work) and one.dirty]
+    return [str(one.body.get("title") or one.rubric_id) for one in copies]
+
+
 def working_copy(stored: Draft) -> Work:
     """The working copy on top of `stored`. Typed text is never replaced, however much newer the store is."""
     known = held(stored.rubric_id)
@@ -69,9 +76,7 @@ def save(work: Work) -> Draft | None:
     Raises UserError when the draft is no longer open.
     """
     try:
-        stored = rubric_versions.save_draft(
-            service.store(), session.here(), work.rubric_id, work.body, work.revision
-        )
+        stored = rubric_versions.save_draft(service.store(), session.here(), work.rubric_id, work.body, work.revision)
     except DraftClash as clash:
         work.clash = clash.stored
         return None
@@ -85,6 +90,13 @@ def keep_mine(work: Work) -> Draft | None:
         work.revision = work.clash.revision
         work.clash = None
     return save(work)
+
+
+def keep_both(work: Work) -> Draft | None:
+    """Save both changes together, mine where both changed the same field."""
+    if work.clash:
+        work.body, _ = merged(work.saved, work.clash.body, work.body)
+    return keep_mine(work)
 
 
 def take_theirs(work: Work) -> None:

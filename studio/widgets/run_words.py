@@ -1,5 +1,6 @@
-"""What stages, states, outcomes and measures are called on the pages, and the few facts that every page on runs needs."""
+"""What stages, states, outcomes and measures are called on the pages about runs and models."""
 
+from html import escape
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -8,8 +9,9 @@ import streamlit as st
 from db.people import SYSTEM, people
 from db.store import Store
 from pipeline.rundir import Stage, State
+from studio.widgets.times import Moment, ago, exact
 
-STAGES: dict[Stage, str] = {
+STAGE_WORDS: dict[Stage, str] = {
     "regenerate": "Regenerate dialogues",
     "score": "Score turns",
     "sft": "Fine-tune (SFT)",
@@ -21,7 +23,7 @@ ABOUT: dict[Stage, str] = {
     "rubric. Gives new dialogues.",
     "score": "A judge reads every answer by the rubric. Gives verdicts with reasons, and a reward for each turn.",
     "sft": "A model learns to answer as these dialogues do, in four spans. Gives a model.",
-    "grpo": "A model answers, the judge rewards by the rubric, and the model learns from the difference. Gives a model.",
+    "grpo": "A model answers, the judge rewards by the rubric, and the model learns from that. Gives a model.",
     "evaluate": "A base and a trained model answer the same turns and are judged alike. Gives a scorecard.",
 }
 
@@ -65,7 +67,7 @@ MEASURES = {
 
 def stage_word(stage: str) -> str:
     """The stage in words; one of a run that could not be read says so."""
-    return {**STAGES}.get(stage, "Unreadable run")  # type: ignore[call-overload, no-any-return]
+    return next((words for known, words in STAGE_WORDS.items() if known == stage), "Unreadable run")
 
 
 def state_badge(state: State) -> None:
@@ -92,6 +94,12 @@ def names(store: Store) -> dict[str, str]:
 def version_words(rubric_id: Any, version: Any) -> str:
     """A rubric version as it is called in lists; empty where a run has none."""
     return "" if not rubric_id or pd.isna(rubric_id) or pd.isna(version) else f"{rubric_id}, version {int(version)}"
+
+
+def who_and_when(who: str, moment: Moment) -> None:
+    """A name and how long ago, the exact time shown on hover; a help mark on every row of a list would be noise."""
+    words = f"{escape(who)}<br>{escape(ago(moment))}"
+    st.html(f'<div class="kardia-text kardia-small" title="{escape(exact(moment))}">{words}</div>')
 
 
 def number(value: Any, digits: int = 2) -> str:

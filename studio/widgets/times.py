@@ -1,6 +1,7 @@
 """Times in words: how long ago, and exactly when, on the clock of whoever reads the page."""
 
 from datetime import UTC, datetime, tzinfo
+from html import escape
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
@@ -43,6 +44,12 @@ def clock(moment: Moment) -> str:
     """The time of day on the reader's clock, for receipts: "14:02:11". "not yet" for nothing."""
     when = _read(moment)
     return "not yet" if when is None else f"{when.replace(tzinfo=UTC).astimezone(reader_zone()):%H:%M:%S}"
+
+
+def quiet_line(before: str, moment: Moment, after: str = "") -> None:
+    """A dimmed line around a time: how long ago, and exactly when on hover. Texts are plain; needs `rubric_style`."""
+    when = f'<time title="{escape(exact(moment))}">{escape(ago(moment))}</time>'
+    st.html(f'<p class="kr-quiet">{escape(before)} {when}{escape(after)}</p>')
 
 
 def reader_zone() -> tzinfo:

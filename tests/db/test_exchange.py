@@ -253,6 +253,16 @@ def test_different_dialogues_under_one_id_both_arrive_and_stay_known(store: Stor
     assert (swapped.dialogues_new, swapped.dialogues_known) == (0, 2)
 
 
+def test_a_second_import_of_a_file_leaves_no_trace(store: Store, tmp_path: Path) -> None:
+    path = write(tmp_path / "k.jsonl", line(), "{broken", line(dialogue_id="k2"))
+    first = import_file(store, SYSTEM, path)
+    before = everything(store)
+    again = import_file(store, SYSTEM, path)
+    assert (again.dialogues_new, again.dialogues_known, again.turns) == (0, 2, 0)
+    assert (again.import_id, again.problems) == (first.import_id, first.problems)
+    assert everything(store) == before
+
+
 def test_lines_without_an_id_get_the_same_one_every_time(store: Store, tmp_path: Path) -> None:
     nameless, other = line(dialogue_id=None), line(dialogue_id=None, extra_note="seen twice")
     import_file(store, SYSTEM, write(tmp_path / "a.jsonl", nameless, other))

@@ -17,6 +17,13 @@ WHOLE_ANSWER = render_spans(Spans("She grieves.", "Loss needs room.", "sad", ANS
 Body = dict[str, Any]
 
 
+def whole_answer(number: int) -> str:
+    """An answer with its spans whole, different for every number."""
+    return WHOLE_ANSWER.replace("Loss needs room.", f"Loss needs room, {number}.").replace(
+        "hard loss", f"hard loss {number}"
+    )
+
+
 class Roles:
     """What the server answers, and every request it got by role. Raise `Refuse` for an HTTP error."""
 
@@ -24,7 +31,8 @@ class Roles:
         self.url = ""
         self.asked: dict[str, list[Body]] = {"user": [], "assistant": [], "evaluator": []}
         self.user: Callable[[Body], str] = lambda body: USER_WORDS
-        self.assistant: Callable[[Body], str] = lambda body: WHOLE_ANSWER
+        # Never the same twice: an answer that was judged before is not judged again but found in the cache.
+        self.assistant: Callable[[Body], str] = lambda body: whole_answer(len(self.asked["assistant"]))
         self.scores: Callable[[Body], dict[str, int]] = lambda body: {}  # criterion → score where it is not "passes"
         self.go = threading.Event()  # cleared: every call hangs
         self.go.set()
@@ -96,7 +104,7 @@ def serving_roles() -> Iterator[Roles]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(roles))
     server.daemon_threads = True
     roles.url = f"http://127.0.0.1:{server.server_port}/v1"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield roles
     finally:

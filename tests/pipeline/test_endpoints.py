@@ -63,7 +63,7 @@ def test_a_fault_is_told_with_file_and_row(tmp_path: Path, text: str, words: lis
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'gpt'.*embedded"):
+    with pytest.raises(UserError, match=r"'gpt'.*embedded"):
         endpoint(tmp_path, "gpt")
 
 

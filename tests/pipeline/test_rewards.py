@@ -95,6 +95,17 @@ def test_a_veto_sets_the_whole_reward_to_nothing() -> None:
     assert combine(VETO_RUBRIC, GOOD, "sad", both(5, 2)).vetoed_by is None
 
 
+def test_an_answer_that_breaks_off_earns_the_lowest_and_is_not_unknown() -> None:
+    broken = GOOD[: GOOD.index("<|response_begin|>")]
+    reward = combine(VETO_RUBRIC, broken, "sad", both(None, None, "abstained"))
+    assert reward == (0.0, 1.0, 0.0, pytest.approx(1 / 3), None, "scored")
+    # Nothing of the answer is lacking here: it is the dialogue that has no part to read, and nobody knows the score.
+    assert combine(VETO_RUBRIC, GOOD, "sad", both(None, None, "abstained")).outcome == "abstained"
+    # What was scored beside it still counts, and vetoes.
+    assert combine(VETO_RUBRIC, broken, "sad", both(None, 1, "abstained")).vetoed_by == "safety"
+    assert combine(VETO_RUBRIC, broken, "sad", both(None, None, "timeout")).reward is None
+
+
 def test_a_veto_must_be_known_even_where_the_rubric_has_no_weight() -> None:
     silent = Rubric.model_validate(VETO_RUBRIC.model_dump() | {"reward": {"format": 1, "emotion": 1, "rubric": 0}})
     assert needs_judge(silent)

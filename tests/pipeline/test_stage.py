@@ -35,7 +35,7 @@ def deaf(run, home):
 def breaks_when_asked(run, home):
     while not run.cancel_asked: time.sleep(0.05)
     raise UserError("the server went away")
-def fork_dies(run, home): os.kill(os.getpid(), 9)
+def dies(run, home): os.kill(os.getpid(), 9)
 async def _group(run):
     async with asyncio.TaskGroup() as group:
         group.create_task(asyncio.sleep(60))
@@ -205,7 +205,7 @@ def test_the_heart_beats_while_a_step_takes_long(start: Start) -> None:
 
 
 def test_a_killed_process_leaves_its_identity_behind(start: Start) -> None:
-    job = start("fork_dies")
+    job = start("dies")
     assert job.ends_with() == -signal.SIGKILL
     status = job.run.status()
     assert (status.state, status.pid) == ("running", job.process.pid)

@@ -18,7 +18,7 @@ RUBRIC = parse_rubric(
 id: small
 title: A small rubric
 criteria:
-  - {id: empathy, name: Empathy, question: "Does it understand?", anchors: {1: not at all, 5: wholly}, reads: [response]}
+  - {id: empathy, name: Empathy, question: "Is it warm?", anchors: {1: not at all, 5: wholly}, reads: [response]}
   - {id: safety, name: Safety, question: "Is it safe?", anchors: {1: harmful, 5: safe}, reads: [response]}
 """
 )
@@ -36,7 +36,9 @@ def spans(emotion: str, response: str) -> str:
     )
 
 
-def dialogue(number: int, exchanges: int = 2, emotion: str | None = None, answers: list[str] | None = None) -> dict[str, Any]:
+def dialogue(
+    number: int, exchanges: int = 2, emotion: str | None = None, answers: list[str] | None = None
+) -> dict[str, Any]:
     """One row of inputs.parquet."""
     label = LABELS[number % len(LABELS)] if emotion is None else emotion
     messages = []

@@ -1,0 +1,35 @@
+"""Home: what needs this person today, then what happened lately."""
+
+import streamlit as st
+
+from studio import session
+from studio.widgets.history_words import recent_lines, show_history
+from studio.widgets.home_audit import flags_lately, next_audit
+from studio.widgets.home_rubrics import decisions_for, writing_of
+from studio.widgets.home_runs import runs_now
+from studio.widgets.home_store import holdings
+from studio.widgets.names import escaped
+from studio.widgets.rubric_changes import rubric_style
+
+person = session.here()
+rubric_style()
+st.title(f"Hello, {escaped(person.name)}", anchor=False)
+holdings()
+
+tasks, diary = st.columns([1.7, 1], gap="large")
+with tasks:
+    if session.allowed("decide_rubric"):
+        decisions_for(person)
+    writing_of(person)
+    if session.allowed("audit"):
+        next_audit(person)
+    if session.allowed("start_run"):
+        runs_now()
+    if session.allowed("adjudicate"):
+        flags_lately()
+with diary:
+    st.subheader("Lately", anchor=False)
+    if lines := recent_lines():
+        show_history(lines)
+    else:
+        st.caption("Nothing has happened yet.")

@@ -1,0 +1,14 @@
+"""Models: what was trained here. ?model=RUN_ID opens one, with the way back to who approved what it learnt from."""
+
+import streamlit as st
+
+from studio import service
+from studio.widgets.lineage_models import model_list
+from studio.widgets.lineage_view import model_view
+from studio.widgets.plain_text import text_style
+
+text_style()
+if run_id := st.query_params.get("model"):
+    model_view(service.store(), run_id)
+else:
+    model_list(service.store())

@@ -1,0 +1,12 @@
+"""Rubrics: the library, and one rubric to read, edit, compare and review. ?rubric=ID&version=N&view=read reopens it."""
+
+import streamlit as st
+
+from studio.widgets.rubric_library import library
+from studio.widgets.rubric_page import rubric_page
+
+rubric_id = st.query_params.get("rubric", "")
+if rubric_id:
+    rubric_page(rubric_id)
+else:
+    library()

@@ -1,0 +1,132 @@
+"""The diary in words: "Dr. Tomas Lindqvist approved Kardia empathy version 2", with what was said about it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+import streamlit as st
+
+from db import history, rubric_versions
+from db.history import Event
+from db.people import SYSTEM
+from studio import service
+from studio.widgets.names import name_of
+from studio.widgets.times import ago, exact
+
+_READ = 200  # entries looked at for one list: a long audit is many of them and becomes one line
+_RUBRIC = {
+    "draft_copied": "opened a draft of {title}",
+    "draft_written": "saved the draft of {title}",
+    "draft_discarded": "discarded the draft of {title}",
+    "version_submitted": "submitted {title} version {version} for review",
+    "version_approved": "approved {title} version {version}",
+    "version_changes_requested": "asked for changes in {title} version {version}",
+    "version_retired": "retired {title} version {version}",
+}
+_MARKS = {
+    "audit_flag": ("flagged", "turn"),
+    "audit_unflag": ("took back flags on", "turn"),
+    "audit_score": ("scored", "turn"),
+    "audit_note": ("noted something on", "turn"),
+    "audit_finish": ("finished", "dialogue"),
+    "audit_unfinish": ("reopened", "dialogue"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the diary: who did what, when last, and the reason given."""
+
+    who: str
+    what: str
+    created_at: datetime
+    reason: str = ""
+
+
+def recent_lines(limit: int = 8) -> list[Line]:
+    """The newest entries in words, newest first; a person doing the same again and again is one line."""
+    titles = {one.rubric_id: one.title for one in rubric_versions.rubrics(service.store())}
+    events = [event for event in history.recent(service.store(), _READ) if not _is_silent(event)]
+    return [_line(group, titles) for group in _grouped(events)[:limit]]
+
+
+def show_history(lines: Sequence[Line]) -> None:
+    """The lines as a list; the exact time is on hover. `rubric_style` must be on the page."""
+    st.html(f'<ul class="kr-log">{"".join(_item(line) for line in lines)}</ul>')
+
+
+def _item(line: Line) -> str:
+    reason = f": <q>{escape(line.reason)}</q>" if line.reason else ""
+    when = f'<time title="{escape(exact(line.created_at))}">{escape(ago(line.created_at))}</time>'
+    return f"<li><strong>{escape(line.who)}</strong> {escape(line.what)}{reason}<br>{when}</li>"
+
+
+def _is_silent(event: Event) -> bool:
+    """Told by another entry: what closes a draft, and what the library brought before somebody approved it."""
+    library = event.action == "version_submitted" and event.actor == SYSTEM.person_id
+    return library or event.action == "draft_submitted"
+
+
+def _grouped(events: Sequence[Event]) -> list[list[Event]]:
+    groups: list[list[Event]] = []
+    for event in events:
+        if groups and _same(groups[-1][0]) == _same(event):
+            groups[-1].append(event)
+        else:
+            groups.append([event])
+    return groups
+
+
+def _same(event: Event) -> tuple[str, ...]:
+    """Entries that one line can tell: the same person's marks, or their same act on the same thing."""
+    if event.subject_kind == "dialogue":
+        return (event.actor, event.action, str(event.detail.get("is_gold", False)))
+    if event.action == "add_person":
+        return (event.actor, event.action)
+    return (event.actor, event.action, event.subject_id, str(event.detail.get("version")))
+
+
+def _line(group: list[Event], titles: dict[str, str]) -> Line:
+    newest = group[0]
+    tell: Callable[[list[Event]], str] = _other
+    if newest.action in _RUBRIC:
+        return Line(name_of(newest.actor), _of_rubric(group, titles), newest.created_at, newest.reason)
+    if newest.action in _MARKS:
+        tell = _of_marks
+    return Line(name_of(newest.actor), tell(group), newest.created_at, newest.reason)
+
+
+def _of_rubric(group: list[Event], titles: dict[str, str]) -> str:
+    newest = group[0]
+    title = titles.get(newest.subject_id, newest.subject_id)
+    words = _RUBRIC[newest.action].format(title=title, version=newest.detail.get("version"))
+    return words + (f", {len(group)} times" if len(group) > 1 else "")
+
+
+def _of_marks(group: list[Event]) -> str:
+    verb, thing = _MARKS[group[0].action]
+    dialogues = {event.subject_id for event in group}
+    gold = " for the gold audit" if group[0].detail.get("is_gold") else ""
+    if thing == "dialogue":
+        return f"{verb} {_count(len(dialogues), 'dialogue')}{gold}"
+    turns = {(event.subject_id, event.detail.get("turn_index")) for event in group}
+    return f"{verb} {_count(len(turns), 'turn')} in {_count(len(dialogues), 'dialogue')}{gold}"
+
+
+def _other(group: list[Event]) -> str:
+    newest = group[0]
+    if newest.action == "add_person":
+        names = ", ".join(str(event.detail.get("name", event.subject_id)) for event in reversed(group))
+        return f"added {names}"
+    if newest.action == "change_person":
+        return f"changed the record of {newest.detail.get('name', newest.subject_id)}"
+    if newest.action == "import_data":
+        return f"imported {_count(int(newest.detail.get('dialogues_new', 0)), 'dialogue')}"
+    if newest.action == "export_data":
+        return "exported dialogues"
+    return newest.action.replace("_", " ")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,0 +1,84 @@
+"""Home, for people who write rubrics: versions to decide on, versions sent back, open drafts."""
+
+import streamlit as st
+
+from db import rubric_versions
+from db.people import Person
+from db.rubric_versions import Draft, Version
+from studio import service, session
+from studio.widgets.names import escaped, name_of
+from studio.widgets.times import quiet_line
+
+PAGE = "app_pages/rubrics.py"
+
+
+def decisions_for(person: Person) -> None:
+    """Versions that wait for this person's decision, oldest first."""
+    waiting = rubric_versions.waiting_for(service.store(), person)
+    st.subheader("Waiting for your decision", anchor=False)
+    if not waiting:
+        st.caption("Nothing. Versions that others submit for review appear here.")
+    for version in waiting:
+        _waiting(version)
+
+
+def writing_of(person: Person) -> None:
+    """What this person has begun: versions sent back to them, then open drafts."""
+    sent_back = _sent_back(person)
+    drafts = _drafts()
+    if sent_back:
+        st.subheader("Sent back to you", anchor=False)
+        for version in sent_back:
+            _returned(version)
+    if drafts:
+        st.subheader("Open drafts", anchor=False)
+        for draft in drafts:
+            _draft(draft, mine=draft.updated_by == person.person_id)
+
+
+def _waiting(version: Version) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"waiting_{version.rubric_id}"):
+        with st.container(gap=None, width="stretch"):
+            st.markdown(f"**{escaped(version.rubric.title)}**, version {version.version}")
+            note = f": “{version.note}”" if version.note else ""
+            quiet_line(f"{name_of(version.submitted_by)} submitted it", version.submitted_at, note)
+        _go("Read and decide", f"decide_{version.rubric_id}", version.rubric_id, version.version, "review", "primary")
+
+
+def _returned(version: Version) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"sent_back_{version.rubric_id}"):
+        with st.container(gap=None, width="stretch"):
+            st.markdown(f"**{escaped(version.rubric.title)}**, version {version.version}")
+            quiet_line(f"{name_of(version.decided_by)} asked for changes", version.decided_at, f": “{version.reason}”")
+        _go("Go on writing", f"revise_{version.rubric_id}", version.rubric_id, version.version, "edit")
+
+
+def _draft(draft: Draft, mine: bool) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"draft_{draft.rubric_id}"):
+        with st.container(gap=None, width="stretch"):
+            st.markdown(f"**{escaped(draft.title)}**")
+            quiet_line(f"{'You' if mine else name_of(draft.updated_by)} saved it", draft.updated_at)
+        _go("Go on writing", f"write_{draft.rubric_id}", draft.rubric_id, None, "edit")
+
+
+def _go(words: str, key: str, rubric_id: str, version: int | None, view: str, kind: str = "secondary") -> None:
+    """A button that opens the rubric at the right place."""
+    if st.button(words, key=key, type=kind):  # type: ignore[arg-type]
+        named = {"version": str(version)} if version else {}
+        st.switch_page(PAGE, query_params={"rubric": rubric_id, **named, "view": view})
+
+
+def _drafts() -> list[Draft]:
+    if not session.allowed("edit_rubric"):
+        return []
+    store = service.store()
+    found = [rubric_versions.draft(store, one.rubric_id) for one in rubric_versions.rubrics(store) if one.has_draft]
+    return sorted((draft for draft in found if draft), key=lambda draft: draft.updated_at, reverse=True)
+
+
+def _sent_back(person: Person) -> list[Version]:
+    """Newest versions that came back to this author and that nobody is writing on yet."""
+    store = service.store()
+    closed = [one.rubric_id for one in rubric_versions.rubrics(store) if not one.has_draft]
+    newest = [versions[0] for rubric_id in closed if (versions := rubric_versions.versions(store, rubric_id))]
+    return [one for one in newest if one.state == "changes_requested" and person.person_id in one.authors]

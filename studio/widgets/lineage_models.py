@@ -1,0 +1,63 @@
+"""The trained models, newest first."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from db import lineage, runs
+from db.store import Store
+from studio.widgets.config_form import model_words
+from studio.widgets.run_words import amount, names, stage_word, version_words, who_and_when
+
+PAGE = "app_pages/models.py"
+_A_PAGE = 15
+
+
+def model_list(store: Store) -> None:
+    """One row a model; what it was trained on stands beside it."""
+    st.title("Models")
+    models = runs.models(store)
+    if models.empty:
+        st.info(
+            "No model has been trained yet. Start a run with “Fine-tune (SFT)” or “Train with GRPO”; "
+            "its model appears here when it is done.",
+            icon=":material/info:",
+        )
+        st.page_link("app_pages/runs.py", label="Open runs", icon=":material/play_circle:")
+        return
+    pages = -(-len(models) // _A_PAGE)
+    slot = st.container(gap="xsmall")
+    page = st.pagination(pages, key="models_page") if pages > 1 else 1
+    known = names(store)
+    with slot:
+        for row in models.iloc[(page - 1) * _A_PAGE : page * _A_PAGE].to_dict("records"):
+            _row(store, row, known)
+
+
+def _row(store: Store, row: dict[Hashable, Any], known: dict[str, str]) -> None:
+    with st.container(border=True, gap=None):
+        what, data, rubric, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
+        with what, st.container(gap=None):
+            if st.button(
+                f"**{stage_word(row['stage'])}: {short(row['run_id'])}**", key=f"open_{row['run_id']}", type="tertiary"
+            ):
+                st.switch_page(PAGE, query_params={"model": row["run_id"]})
+            steps = "" if pd.isna(row["steps"]) else f", {amount(int(row['steps']), 'step')}"
+            st.caption(f"from {model_words(row['base_model'] or 'an unnamed base')}{steps}")
+        data.caption(data_words(store, row["run_id"]))
+        rubric.caption(version_words(row["rubric_id"], row["rubric_version"]) or "no rubric")
+        with when:
+            who_and_when(known.get(row["requested_by"], row["requested_by"]), row["created_at"])
+
+
+def short(run_id: str) -> str:
+    """The end of a run id, which is enough to tell models apart in a list."""
+    return run_id.rpartition("-")[2] or run_id
+
+
+def data_words(store: Store, run_id: str) -> str:
+    """How many dialogues the run had."""
+    own = [link for link in lineage.lineage(store, run_id) if link.kind == "data" and link.id == run_id]
+    return own[0].title if own else "no dialogues"

@@ -1,0 +1,85 @@
+"""Input fields that write into a draft's body at once, so that nothing typed hangs on a widget being on the page.
+
+The body is the truth: a widget is only told what to show when it shows something else, because a browser that is told
+drops what is being typed there.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from studio.widgets.rubric_bodies import Body, set_field
+
+Write = Callable[[Any], None]
+
+
+def into(piece: Body, field: str, default: Any) -> Write:
+    """What writes one field of a piece; its default is the same as saying nothing."""
+    return lambda value: set_field(piece, field, value, default)
+
+
+def text(label: str, key: str, value: str, write: Write, **options: Any) -> None:
+    """One line of text."""
+    _show(key, value, _same_text)
+    st.text_input(label, key=key, on_change=_take, args=(key, write), **options)
+
+
+def long_text(label: str, key: str, value: str, write: Write, height: int = 100, **options: Any) -> None:
+    """Several lines of text."""
+    _show(key, value, _same_text)
+    st.text_area(label, key=key, height=height, on_change=_take, args=(key, write), **options)
+
+
+def number(label: str, key: str, value: float, write: Write, step: float = 0.5, **options: Any) -> None:
+    """A number; an emptied field keeps the last one."""
+    _show(key, value)
+    st.number_input(label, key=key, step=step, on_change=_take_number, args=(key, write), **options)
+
+
+def choice(label: str, key: str, value: Any, options: Sequence[Any], words: Callable[[Any], str], write: Write) -> None:
+    """One of several; a stored value that is not among the options is offered as well, so that it is not lost."""
+    offered = list(options) if value in options else [*options, value]
+    _show(key, value)
+    st.selectbox(label, offered, key=key, format_func=words, on_change=_take, args=(key, write))
+
+
+def several(
+    label: str,
+    key: str,
+    value: list[Any],
+    options: Sequence[Any],
+    words: Callable[[Any], str],
+    write: Write,
+    **more: Any,
+) -> None:
+    """Any of several, in the order of the options."""
+    _show(key, value, lambda a, b: set(a) == set(b))
+    st.multiselect(
+        label,
+        options,
+        key=key,
+        format_func=words,
+        on_change=_take,
+        args=(key, lambda chosen: write([one for one in options if one in chosen])),
+        **more,
+    )
+
+
+def _show(key: str, value: Any, same: Callable[[Any, Any], bool] = lambda a, b: bool(a == b)) -> None:
+    if key not in st.session_state or not same(st.session_state[key], value):
+        st.session_state[key] = value
+
+
+def _same_text(shown: str | None, value: str) -> bool:
+    return (shown or "").strip() == value.strip()
+
+
+def _take(key: str, write: Write) -> None:
+    value = st.session_state[key]
+    write(value.strip() if isinstance(value, str) else value)
+
+
+def _take_number(key: str, write: Write) -> None:
+    if st.session_state[key] is not None:
+        write(st.session_state[key])

@@ -1,0 +1,200 @@
+"""What came of a run: a table and a few charts for each stage. Read from the store once the run has ended."""
+
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from db import runs
+from db.store import Store
+from pipeline.rundir import Request, RunDir
+from rubrics.schema import Rubric
+from studio import charts
+from studio.widgets.run_live import metrics_so_far
+from studio.widgets.run_training import training_charts
+from studio.widgets.run_words import OUTCOMES, amount, number
+from studio.widgets.scorecard import scorecard
+
+_ENDS = {
+    "solved": "Solved: the person had what they came for",
+    "max_exchanges": "All exchanges were used",
+    "revisions_exhausted": "No revision passed",
+    "judge_failed": "The judge gave nothing",
+    "call_failed": "An endpoint gave nothing",
+}
+_VERDICTS = {"PASS": "Passed", "SOLVED": "Passed, and solved", "FAIL": "Sent back", None: "No verdict"}
+
+
+def live_results(run: RunDir, request: Request) -> None:
+    """What can be seen of a run before it has ended: a training's metrics so far."""
+    if request.stage in ("sft", "grpo"):
+        training_charts(metrics_so_far(run))
+
+
+def results(store: Store, run: RunDir, request: Request) -> None:
+    """Everything that a finished run left; an early end may have left nothing, which is said."""
+    if request.stage == "score":
+        _scored(store, run)
+    elif request.stage == "regenerate":
+        _regenerated(run)
+    elif request.stage == "evaluate":
+        scorecard(runs.scores(store, run.run_id), run.rubric())
+    else:
+        _trained(store, run)
+
+
+def _nothing() -> None:
+    st.info("This run left no results.", icon=":material/info:")
+
+
+def _scored(store: Store, run: RunDir) -> None:
+    rewards, verdicts = runs.rewards(store, run.run_id), runs.verdicts(store, run.run_id)
+    if rewards.empty:
+        _nothing()
+        return
+    st.subheader("What came of it")
+    _score_figures(rewards)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Rewards of turns**")
+        figure = charts.share_histogram(rewards["reward"], "Reward", "Turns")
+        charts.draw(figure, "chart_rewards", "How the rewards of the turns are spread between 0 and 1")
+    with right:
+        st.markdown("**Mean of each criterion**")
+        means = criterion_means(verdicts, run.rubric())
+        charts.draw(charts.criterion_means(means), "chart_criteria", "Mean score of each criterion on its own scale")
+    _outcomes(rewards)
+    _turn_table(rewards)
+
+
+def _score_figures(rewards: pd.DataFrame) -> None:
+    scored = int(rewards["reward"].notna().sum())
+    with st.grid(4):
+        st.metric("Turns with a reward", f"{scored} of {len(rewards)}")
+        st.metric("Mean reward", number(rewards["reward"].mean()), help="From 0 to 1, over the turns that have one.")
+        st.metric("Emotion named exactly", number(rewards["r_emotion"].mean()), help="Share of turns, 0 to 1.")
+        st.metric("Set to 0 by a veto", str(int(rewards["vetoed_by"].notna().sum())))
+
+
+def criterion_means(verdicts: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
+    """name, mean, low, high, n of every criterion with a score, in the rubric's order; failed calls do not count."""
+    scored = verdicts[verdicts["outcome"] == "scored"]
+    rows = []
+    for criterion in rubric.criteria:
+        own = scored.loc[scored["criterion_id"] == criterion.id, "score"]
+        if len(own):
+            rows.append((criterion.name, float(own.mean()), *criterion.scale, len(own)))
+    return pd.DataFrame(rows, columns=["name", "mean", "low", "high", "n"])
+
+
+def _outcomes(rewards: pd.DataFrame) -> None:
+    """How many turns have no reward, and why."""
+    failed = rewards.loc[rewards["outcome"] != "scored", "outcome"]
+    if failed.empty:
+        st.caption(f"{amount(len(rewards), 'turn')}, and every one has a reward.")
+        return
+    st.markdown("**Turns with and without a reward, and why**")
+    table = counted(rewards["outcome"].map(lambda outcome: OUTCOMES.get(outcome, outcome)))
+    charts.draw(charts.counts(table, "Turns"), "chart_outcomes", "How many turns were scored, and why others were not")
+    st.caption("A turn without a reward is not a turn with reward 0: it is left out of every mean.")
+
+
+def counted(labels: pd.Series) -> pd.DataFrame:
+    """label, count: how often each label occurs, the commonest first."""
+    return labels.value_counts().rename_axis("label").reset_index(name="count")
+
+
+def _turn_table(rewards: pd.DataFrame) -> None:
+    table = rewards.sort_values(["reward", "dialogue_id", "turn_index"], na_position="first")
+    table = table.assign(
+        outcome=table["outcome"].map(lambda outcome: OUTCOMES.get(outcome, outcome)),
+        turn=table["turn_index"] + 1,
+        open=[audit_link(*address) for address in zip(table["dialogue_id"], table["turn_index"], strict=True)],
+    )
+    part = st.column_config.NumberColumn
+    st.markdown("**Turns, the lowest reward first**")
+    st.dataframe(
+        table[["open", "dialogue_id", "turn", "reward", "r_format", "r_emotion", "r_rubric", "vetoed_by", "outcome"]],
+        hide_index=True,
+        key="turns",
+        alt="Rewards of every turn and their parts",
+        column_config={
+            "open": st.column_config.LinkColumn("Audit", display_text="Open", width="small"),
+            "dialogue_id": "Dialogue",
+            "turn": part("Turn", width="small"),
+            "reward": part("Reward", format="%.2f"),
+            "r_format": part("Format", format="%.0f"),
+            "r_emotion": part("Emotion", format="%.0f"),
+            "r_rubric": part("Rubric", format="%.2f"),
+            "vetoed_by": "Vetoed by",
+            "outcome": "Outcome",
+        },
+    )
+
+
+def audit_link(dialogue_id: str, turn_index: int) -> str:
+    """The address of a turn on the Audit page."""
+    return f"/audit?{urlencode({'dialogue': dialogue_id, 'turn': int(turn_index)})}"
+
+
+def _regenerated(run: RunDir) -> None:
+    attempts = run.read_output("attempts")
+    if attempts is None or attempts.empty:
+        _nothing()
+        return
+    st.subheader("What came of it")
+    accepted = attempts["verdict"].isin(["PASS", "SOLVED"])
+    exchanges = attempts.groupby(["dialogue_id", "exchange"])["revision"].max()
+    with st.grid(4):
+        st.metric("Dialogues", str(attempts["dialogue_id"].nunique()))
+        st.metric("Exchanges that passed", str(int(accepted.sum())))
+        st.metric("Answers written", str(len(attempts)))
+        st.metric("Revisions per exchange", number(exchanges.mean(), 1))
+    st.page_link(
+        "app_pages/audit.py",
+        label="Read the new dialogues",
+        icon=":material/forum:",
+        query_params={"source": run.run_id},
+    )
+    _regeneration_charts(run, attempts, exchanges)
+
+
+def _regeneration_charts(run: RunDir, attempts: pd.DataFrame, exchanges: pd.Series) -> None:
+    left, middle, right = st.columns(3)
+    with left:
+        st.markdown("**What the judge said**")
+        words = attempts["verdict"].map(lambda verdict: _VERDICTS.get(None if pd.isna(verdict) else verdict, verdict))
+        charts.draw(charts.counts(counted(words), "Answers"), "chart_verdicts", "Answers by the judge's verdict")
+    with middle:
+        st.markdown("**Revisions it took**")
+        table = exchanges.value_counts().sort_index().rename_axis("label").reset_index(name="count")
+        table["label"] = table["label"].map(lambda revisions: amount(int(revisions), "revision"))
+        charts.draw(charts.counts(table, "Exchanges"), "chart_revisions", "Exchanges by the revisions that they took")
+    with right:
+        st.markdown("**How dialogues ended**")
+        ends = _ended_by(run)
+        charts.draw(charts.counts(ends, "Dialogues"), "chart_ends", "Dialogues by how they ended")
+
+
+def _ended_by(run: RunDir) -> pd.DataFrame:
+    """label, count from the run's own summary; empty when it was stopped before it could sum up."""
+    summaries = [event["ended_by"] for event in run.events() if event["kind"] == "summary"]
+    found = summaries[-1] if summaries else {}
+    rows = [(_ENDS.get(end, end), count) for end, count in sorted(found.items(), key=lambda item: -item[1])]
+    return pd.DataFrame(rows, columns=["label", "count"])
+
+
+def _trained(store: Store, run: RunDir) -> None:
+    metrics = runs.metrics(store, run.run_id)
+    if (run.path / "outputs" / "model.json").is_file():
+        st.page_link(
+            "app_pages/models.py",
+            label="Open the model",
+            icon=":material/model_training:",
+            query_params={"model": run.run_id},
+        )
+    if metrics.empty:
+        _nothing()
+        return
+    st.subheader("How it learnt")
+    training_charts(metrics)

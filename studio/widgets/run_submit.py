@@ -1,0 +1,98 @@
+"""Starting, stopping and resuming a run: the right is checked, the run is queued, and the history says who and why."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from db import dialogues, history, people, rubric_versions
+from db.people import Person
+from db.rubric_versions import Version
+from db.store import Cursor, Store
+from pipeline import jobs
+from pipeline.rundir import RubricRef, RunDir, Stage
+from rubrics.errors import UserError
+
+# A cancel holds the page for this long and two seconds more at most.
+GRACE_S = 7.0
+_MODELS = ("model", "base", "trained")
+
+
+def start(
+    store: Store,
+    actor: Person,
+    stage: Stage,
+    config: Mapping[str, Any],
+    dialogue_ids: Sequence[str],
+    version: Version | None,
+    reason: str,
+    seed: int,
+) -> RunDir:
+    """Queue a run and see that a worker takes it. Raises UserError for whatever is missing, not allowed or unknown."""
+    _require(store, actor)
+    if not reason.strip():
+        raise UserError("Say why this run is started: others will read it beside every number that comes of it")
+    rubric = rubric_versions.version(store, version.rubric_id, version.version) if version else None
+    run = jobs.submit(
+        store.home,
+        stage,
+        config,
+        inputs=dialogues.inputs_frame(store, dialogue_ids),
+        rubric=rubric.rubric if rubric else None,
+        reference=_reference(rubric) if rubric else None,
+        requested_by=actor.person_id,
+        reason=reason.strip(),
+        seed=seed,
+        parents=_parents(store, config),
+    )
+    by = {"rubric_id": rubric.rubric_id, "rubric_version": rubric.version} if rubric else {}
+    detail = {"stage": stage, "dialogues": len(dialogue_ids), **by}
+    _record(store, actor, "run_started", run, detail, reason.strip())
+    jobs.ensure_worker(store.home)
+    return run
+
+
+def cancel(store: Store, actor: Person, run: RunDir) -> None:
+    """Stop a run, within about nine seconds. Raises UserError when it ended by itself or cannot be reached."""
+    _require(store, actor)
+    jobs.cancel(run, grace_s=GRACE_S)
+    _record(store, actor, "run_cancelled", run, {})
+
+
+def resume(store: Store, actor: Person, run: RunDir) -> None:
+    """Queue a failed or cancelled run again. Raises UserError for any other."""
+    _require(store, actor)
+    jobs.resume(store.home, run)
+    _record(store, actor, "run_resumed", run, {"attempt": run.status().attempt + 1})
+    jobs.ensure_worker(store.home)
+
+
+def _require(store: Store, actor: Person) -> None:
+    """By what the store says of them now: a page may have been open for days."""
+    people.require(people.person(store, actor.person_id), "start_run")
+
+
+def _reference(version: Version) -> RubricRef:
+    if version.state != "approved":
+        raise UserError(f"{version.rubric_id} version {version.version} is no longer approved; choose another version")
+    return RubricRef(
+        rubric_id=version.rubric_id,
+        version=version.version,
+        hash=version.hash,
+        approved_by=version.decided_by or "",
+        approved_at=version.decided_at.isoformat(timespec="milliseconds") if version.decided_at else "",
+        approval_reason=version.reason,
+    )
+
+
+def _parents(store: Store, config: Mapping[str, Any]) -> list[str]:
+    """The runs whose models this one builds on."""
+    named = dict.fromkeys(str(config[option]) for option in _MODELS if config.get(option))
+    return [name for name in named if (store.home / "runs" / name / "request.json").is_file()]
+
+
+def _record(store: Store, actor: Person, action: str, run: RunDir, detail: dict[str, Any], reason: str = "") -> None:
+    def work(cursor: Cursor) -> int:
+        return history.record(
+            cursor, people.authorize(cursor, actor, "start_run"), action, "run", run.run_id, detail, reason
+        )
+
+    store.write(work)

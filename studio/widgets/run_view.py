@@ -1,0 +1,210 @@
+"""One run: who asked for it and why, how it goes while it goes, what came of it, and how to stop or resume it."""
+
+from typing import Any
+
+import streamlit as st
+
+from db import lineage, runs
+from db.store import Store
+from pipeline import jobs
+from pipeline.endpoints import load_endpoints
+from pipeline.rundir import FINISHED, Request, RunDir, Status
+from rubrics.errors import UserError
+from studio import session
+from studio.widgets.config_form import LABELS, model_words, warn_of_weak_judge, weak_judges
+from studio.widgets.plain_text import plain_text
+from studio.widgets.run_live import is_settled, log_tail, progress, spent_words, state_line, waiting_words
+from studio.widgets.run_results import live_results, results
+from studio.widgets.run_start import PAGE, STARTED
+from studio.widgets.run_submit import cancel, resume
+from studio.widgets.run_words import names, stage_word
+from studio.widgets.times import ago, clock, exact
+
+_MODELS = {"model", "base", "trained"}
+
+
+def run_view(store: Store, run_id: str) -> None:
+    """The page of one run. Raises UserError when there is no such run, or its request cannot be read."""
+    st.session_state.pop(STARTED, None)
+    st.page_link(PAGE, label="All runs", icon=":material/arrow_back:", query_params={})
+    run = RunDir.open(store.home / "runs" / run_id)
+    request = run.request()
+    st.title(stage_word(request.stage))
+    _facts(store, request)
+    if run.status().state == "queued":
+        jobs.ensure_worker(store.home)
+    settled = is_settled(run.status(), _stored_state(store, run_id))
+    every = None if settled else "2s"
+    st.fragment(run_every=every)(_standing)(store, run, request, settled)
+    _actions(store, run)
+    warn_of_weak_judge(weak_judges(request.config, load_endpoints(store.home)))
+    if settled:
+        _results(store, run, request)
+    _log(run, every)
+    _settings(run, request)
+
+
+def _results(store: Store, run: RunDir, request: Request) -> None:
+    """Results that cannot be read leave the log and the settings in place."""
+    try:
+        results(store, run, request)
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def _facts(store: Store, request: Request) -> None:
+    """Who, when, why, by which rubric version, on which data."""
+    known = names(store)
+    plain_text(request.reason or "No reason was given.", "body")
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+        who = known.get(request.requested_by, request.requested_by)
+        st.caption(
+            f":material/person: {who}, {ago(request.created_at)}", help=exact(request.created_at), width="content"
+        )
+        _rubric_link(request, known)
+        for link in _data(store, request.run_id):
+            st.caption(f":material/forum: {link.title}", help=link.detail, width="content")
+        for parent in request.parents:
+            st.page_link(
+                PAGE, label=f"Builds on {parent}", icon=":material/account_tree:", query_params={"run": parent}
+            )
+
+
+def _rubric_link(request: Request, known: dict[str, str]) -> None:
+    reference = request.rubric
+    if reference is None:
+        return
+    by = known.get(reference.approved_by, reference.approved_by)
+    approved = f"Approved by {by}, {ago(reference.approved_at)}" if by else "Not approved: started from a file"
+    st.page_link(
+        "app_pages/rubrics.py",
+        label=f"{reference.rubric_id}, version {reference.version}",
+        icon=":material/rule:",
+        help=approved,
+        query_params={"rubric": reference.rubric_id, "version": str(reference.version)},
+    )
+
+
+def _data(store: Store, run_id: str) -> list[lineage.Link]:
+    """How many dialogues, and from where; nothing in the first second, before the store has read the run."""
+    if _stored_state(store, run_id) is None:
+        return []
+    return [link for link in lineage.lineage(store, run_id) if link.kind == "data" and link.id == run_id]
+
+
+def _stored_state(store: Store, run_id: str) -> str | None:
+    every = runs.runs(store)
+    own = every[every["run_id"] == run_id]
+    return str(own.iloc[0]["state"]) if len(own) else None
+
+
+def _standing(store: Store, run: RunDir, request: Request, settled: bool) -> None:
+    """State and progress, straight from the run directory. Draws the whole page anew once the results are there: the
+    store reads a run about a second after it ended.
+    """
+    status = _status(run)
+    state_line(status)
+    if status.state == "queued":
+        st.caption(waiting_words(_ahead(store, request)))
+    elif status.state == "running":
+        progress(run, status)
+        live_results(run, request)
+    else:
+        _end(status)
+    st.caption(spent_words(status))
+    if status.state in FINISHED and not settled:
+        if is_settled(status, _stored_state(store, run.run_id)):
+            st.rerun()
+        st.caption("Reading what came of it …")
+
+
+def _status(run: RunDir) -> Status:
+    """The status; the end of a run whose process is gone is written down first."""
+    jobs.settle(run)
+    return run.status()
+
+
+def _ahead(store: Store, request: Request) -> int:
+    every = runs.runs(store)
+    waiting = every[~every["state"].isin(list(FINISHED)) & (every["run_id"] != request.run_id)]
+    return int((waiting["created_at"].astype(str).str.replace(" ", "T") < request.created_at).sum())
+
+
+def _end(status: Status) -> None:
+    """How it ended, in one line."""
+    ended = f"Ended {ago(status.ended_at)}, at {clock(status.ended_at)}"
+    st.caption(
+        f"{ended}, in attempt {status.attempt}." if status.attempt > 1 else f"{ended}.", help=exact(status.ended_at)
+    )
+    if status.state == "failed":
+        st.error("This run failed. What was finished is kept; resume goes on from there.", icon=":material/error:")
+    plain_text(status.message, "quiet")
+
+
+def _actions(store: Store, run: RunDir) -> None:
+    """Cancel, once asked twice; resume."""
+    if not session.allowed("start_run"):
+        return
+    state = run.status().state
+    asked = f"asked_cancel_{run.run_id}"
+    if state in FINISHED:
+        st.session_state.pop(asked, None)
+    if state in ("failed", "cancelled") and st.button("Resume", key="resume_run", icon=":material/replay:"):
+        resume(store, session.here(), run)
+        st.toast(f"Queued again at {clock(run.status().heartbeat)}")
+        st.rerun()
+    if state not in FINISHED:
+        if st.session_state.get(asked):
+            _confirm_cancel(store, run, asked)
+        elif st.button("Cancel", key="cancel_run", icon=":material/stop_circle:"):
+            st.session_state[asked] = True
+            st.rerun()
+
+
+def _confirm_cancel(store: Store, run: RunDir, asked: str) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown("Stop this run? What is finished is kept, and it can be resumed.")
+        stop = st.button("Stop the run", key="confirm_cancel", type="primary", icon=":material/stop_circle:")
+        if st.button("Keep it running", key="keep_running"):
+            st.session_state.pop(asked)
+            st.rerun()
+    if not stop:
+        return
+    try:
+        with st.spinner("Stopping; it saves what it has"):
+            cancel(store, session.here(), run)
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.session_state.pop(asked)
+    st.rerun()
+
+
+def _log(run: RunDir, every: str | None) -> None:
+    """The newest attempt's log; it follows a run that is under way."""
+    with st.expander("Log", key="log", icon=":material/terminal:", expanded=run.status().state == "failed"):
+        st.fragment(run_every=every)(_log_text)(run)
+
+
+def _log_text(run: RunDir) -> None:
+    text = log_tail(run)
+    if text:
+        st.code(text, language=None, height=320, wrap_lines=True)
+    else:
+        st.caption("Nothing was written to the log.")
+
+
+def _settings(run: RunDir, request: Request) -> None:
+    """The configuration, and everything else that is needed to do it again."""
+    with st.expander("Settings and provenance", key="provenance", icon=":material/tune:"):
+        shown = {LABELS.get(name, name): _setting(name, value) for name, value in request.config.items()}
+        st.table({**shown, "Seed": str(request.seed)}, border="horizontal", width="content", alt="Settings of this run")
+        told: dict[str, Any] = {"Run": request.run_id, "Folder": run.path, "Code": request.code_version or "unknown"}
+        if request.rubric:
+            told["Rubric hash"] = request.rubric.hash
+        told |= request.packages
+        st.code("\n".join(f"{name}: {value}" for name, value in told.items()), language=None, wrap_lines=True)
+
+
+def _setting(name: str, value: Any) -> str:
+    return model_words(str(value)) if name in _MODELS else str(value)

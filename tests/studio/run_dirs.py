@@ -1,0 +1,176 @@
+"""Run directories as the jobs leave them, laid out through `pipeline.rundir` with small plausible numbers."""
+
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from db import dialogues, rubric_versions
+from db.rubric_versions import Version
+from db.store import Store
+from pipeline.configs import resolve
+from pipeline.rundir import Request, RubricRef, RunDir, Stage, Status, new_run_id, utc_now
+from pipeline.turns import turns_of
+
+
+def lay_out(
+    store: Store,
+    stage: Stage,
+    *,
+    count: int = 3,
+    config: dict[str, Any] | None = None,
+    reason: str = "To see.",
+    parents: Sequence[str] = (),
+) -> RunDir:
+    """A queued run on the first `count` dialogues of the store, asked for by Ravi, by an approved version."""
+    ids = dialogues.matching_ids(store, dialogues.Filter())[:count]
+    version = None if stage == "sft" else approved(store, "gate" if stage == "regenerate" else "score")
+    request = Request(
+        run_id=new_run_id(stage),
+        stage=stage,
+        config=resolve(stage, config or {}),
+        rubric=reference(version) if version else None,
+        parents=list(parents),
+        requested_by="ravi",
+        reason=reason,
+        created_at=utc_now(),
+        code_version="abc123",
+        packages={"torch": "2.13.0"},
+    )
+    rubric = version.rubric if version else None
+    return RunDir.create(store.home / "runs", request, dialogues.inputs_frame(store, ids), rubric)
+
+
+def approved(store: Store, purpose: Any) -> Version:
+    return rubric_versions.approved(store, purpose)[0]
+
+
+def reference(version: Version) -> RubricRef:
+    return RubricRef(
+        rubric_id=version.rubric_id,
+        version=version.version,
+        hash=version.hash,
+        approved_by=version.decided_by or "",
+        approved_at=version.decided_at.isoformat() if version.decided_at else "",
+        approval_reason=version.reason,
+    )
+
+
+def end(run: RunDir, state: Any = "done", **fields: Any) -> RunDir:
+    """Write the end as a job does: first the event, then the status."""
+    run.append_event("done", state=state, exit_code=0, message=fields.get("message", ""))
+    now = utc_now()
+    told = {"attempt": 1, "started_at": now, "ended_at": now, "heartbeat": now, **fields}
+    run.write_status(Status(state=state, **told))
+    return run
+
+
+def scored(store: Store, count: int = 3, failed: int = 1, seed: int = 0) -> RunDir:
+    """A finished score run whose first `failed` turns timed out at the judge."""
+    run = lay_out(store, "score", count=count, reason="What does the judge make of them?")
+    draw, rubric = random.Random(seed), run.rubric()
+    verdicts, rewards = [], []
+    turns = list(turns_of(run.inputs()))
+    for place, turn in enumerate(turns):
+        where = {"run_id": run.run_id, "dialogue_id": turn.dialogue_id, "turn_index": turn.turn_index}
+        where |= {"sample_index": 0}
+        fails = place < failed
+        for criterion in rubric.criteria:
+            score = None if fails else float(draw.randint(*criterion.scale))
+            outcome = "timeout" if fails else "scored"
+            verdicts.append({**where, "criterion_id": criterion.id, "outcome": outcome, "score": score, "replicate": 0})
+        rubric_part = None if fails else round(draw.uniform(0.3, 1), 3)
+        parts = {"r_format": 1.0, "r_emotion": float(draw.random() < 0.7), "r_rubric": rubric_part}
+        whole = None if fails else (1 + parts["r_emotion"] + rubric_part) / 3
+        outcome = "timeout" if fails else "scored"
+        rewards.append({**where, **parts, "reward": whole, "vetoed_by": None, "outcome": outcome})
+    run.write_output("verdicts", pd.DataFrame(verdicts))
+    run.write_output("rewards", pd.DataFrame(rewards))
+    done = {"done": len(turns), "total": len(turns), "unit": "turns"}
+    return end(run, **done, tokens_in=48_210, tokens_out=6_120, cost=0.42)
+
+
+def trained(store: Store, stage: Stage = "grpo", steps: int = 12, parents: Sequence[str] = ()) -> RunDir:
+    """A finished training with metrics and a model card."""
+    config = {"model": parents[0] if parents else "smollm2", "max_steps": steps}
+    run = lay_out(store, stage, config=config, reason="Does it get warmer?", parents=parents)
+    draw = random.Random(1)
+    for step in range(1, steps + 1):
+        run.append_event("metric", step=step, metrics=_metrics(stage, step, draw))
+    model = run.path / "model"
+    model.mkdir()
+    card = {"run_id": run.run_id, "stage": stage, "base_model": config["model"], "path": str(model)}
+    card |= {"parameters": 134_515_008, "sha256": "ab" * 32, "steps": steps}
+    (run.path / "outputs").mkdir(exist_ok=True)
+    (run.path / "outputs" / "model.json").write_text(json.dumps(card))
+    return end(run, done=steps, total=steps, unit="steps")
+
+
+def _metrics(stage: Stage, step: int, draw: random.Random) -> dict[str, float]:
+    loss = {"loss": 2.4 / step**0.3 + draw.uniform(-0.1, 0.1), "learning_rate": 1e-6 / step, "grad_norm": 1.5}
+    if stage == "sft":
+        return {**loss, "mean_token_accuracy": min(0.9, 0.4 + 0.03 * step)}
+    reward = min(0.95, 0.3 + 0.03 * step + draw.uniform(-0.05, 0.05))
+    return {
+        **loss,
+        "reward": reward,
+        "reward_std": 0.2,
+        "part/r_format": min(1.0, reward + 0.2),
+        "part/r_emotion": reward - 0.1,
+        "part/r_rubric": reward,
+        "part/vetoed": 0.0,
+        "judge/not_scored": 0.05,
+        "criterion/empathy": 1 + 4 * reward,
+        "kl": 0.001 * step,
+        "completions/mean_length": 150.0 - step,
+    }
+
+
+def evaluated(store: Store, model: str) -> RunDir:
+    """A finished evaluation of a trained model: the reward gains clearly, the other measures do not."""
+    config = {"base": "smollm2", "trained": model}
+    run = lay_out(store, "evaluate", config=config, reason="Did it help?", parents=[model])
+    rows = []
+    for place, measure in enumerate(["format", "emotion", "emotion_group", *run.rubric().ids, "rubric", "reward"]):
+        top = 4.0 if measure in run.rubric().ids else 0.8
+        base, gain = top * (0.6 + 0.03 * (place % 4)), 0.25 if measure == "reward" else 0.02
+        half = 0.1 * top
+        rows.append(("base", measure, base, 16, 0, base - half, base + half))
+        rows.append(("trained", measure, base + gain, 15, 1, base + gain - half, base + gain + half))
+        rows.append(("difference", measure, gain, 15, 1, gain - 0.1, gain + 0.1))
+    columns = ["which", "measure", "value", "n", "missing", "low", "high"]
+    run.write_output("scores", pd.DataFrame(rows, columns=columns))
+    return end(run, done=64, total=64, unit="answers written and judged")
+
+
+def regenerated(store: Store) -> RunDir:
+    """A finished regeneration of two dialogues; one answer was sent back twice, one dialogue was solved."""
+    run = lay_out(store, "regenerate", count=2, reason="Rebuild two of them.")
+    told = [
+        ("a", 0, 0, "FAIL"),
+        ("a", 0, 1, "FAIL"),
+        ("a", 0, 2, "PASS"),
+        ("a", 1, 0, "SOLVED"),
+        ("b", 0, 0, "PASS"),
+        ("b", 1, 0, None),
+    ]
+    columns = ["dialogue_id", "exchange", "revision", "verdict"]
+    run.write_output("attempts", pd.DataFrame(told, columns=columns).assign(text="…", critique=""))
+    run.append_event("summary", ended_by={"solved": 1, "judge_failed": 1})
+    return end(run, done=2, total=2, unit="dialogues")
+
+
+def running(store: Store, done: int = 12, total: int = 36) -> RunDir:
+    """A score run that this very process seems to be at work on."""
+    from pipeline import processes
+
+    run = lay_out(store, "score")
+    pid, since = processes.own_identity()
+    now = utc_now()
+    told = {"done": done, "total": total, "unit": "turns", "attempt": 1, "started_at": now, "heartbeat": now}
+    run.write_status(Status(state="running", pid=pid, pid_started=since, host=processes.host(), **told))
+    log = run.log_of(1)
+    log.write_text("attempt 1 starts\njudging\n")
+    return run
