@@ -15,12 +15,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from db.exchange import import_file
+from db.people import SYSTEM
 from db.run_files import READERS, Reading, Unreadable, naive_utc
 from db.store import Cursor, Store, rows_of
 from pipeline.rundir import Request, RunDir, Status
 from rubrics.errors import UserError
 
 ABSENT = "absent"
+DIALOGUES = "outputs/dialogues.jsonl"
 _FILES = ("request.json", "status.json", *READERS)
 # What a run's row says before its request and status can be read.
 _BLANK: dict[str, Any] = {
@@ -50,7 +53,7 @@ def ingest(store: Store) -> int:
     A run directory that cannot be read stops nothing. Raises UserError when the store cannot be written.
     """
     marks = _all_marks(store)
-    return sum(_ingest_run(store, run, marks.get(run.run_id, {})) for run in _runs(store.home))
+    return sum(_ingest_run(store, run, _bring_in(store, run, marks.get(run.run_id, {}))) for run in _runs(store.home))
 
 
 def _runs(home: Path) -> Iterator[RunDir]:
@@ -85,6 +88,31 @@ def _ingest_run(store: Store, run: RunDir, before: Marks) -> bool:
     after = {**before, **news}
     row["message"] = "; ".join(filter(None, [row.get("message"), *(mark.problem for mark in after.values())]))
     return store.write(lambda cursor: _save(cursor, run.run_id, before, after, row, readings))
+
+
+def _bring_in(store: Store, run: RunDir, before: Marks) -> Marks:
+    """Import the dialogues that a regenerate run wrote, filed under its id, so that people can audit and score them.
+
+    The file is replaced whole when the run goes on, and dialogues that are known already are not imported twice.
+    """
+    look = _look(run.path / DIALOGUES)
+    if look == ABSENT or look == before.get(DIALOGUES, _Mark()).stamp:
+        return before
+    after = {**before, DIALOGUES: _Mark(look, 0, _imported(store, run.path / DIALOGUES))}
+    store.write(lambda cursor: _save_marks(cursor, run.run_id, before, after))
+    return after
+
+
+def _imported(store: Store, file: Path) -> str:
+    """Import one file of dialogues; what was left out, in words, or nothing."""
+    if not file.stat().st_size:
+        return ""
+    try:
+        report = import_file(store, SYSTEM, file, "kardiabench")
+    except UserError as error:
+        return str(error)
+    left_out = len(report.problems)
+    return f"{file}: {left_out} dialogue{'s were' if left_out > 1 else ' was'} left out" if left_out else ""
 
 
 def _stale(run: RunDir, before: Marks) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pipeline.cache import VerdictCache
 from pipeline.client import Client, EndpointError, Reply
 from pipeline.parts import missing, parts_of
 from pipeline.turns import Turn
-from rubrics.render import answer_schema, judge_messages
+from rubrics.render import answer_schema, judge_messages, parts_text, rubric_text
 from rubrics.schema import Criterion, Part, Rubric, Rule
 
 Outcome = Literal[
@@ -62,6 +62,13 @@ class _Question(NamedTuple):
     reads: tuple[Part, ...]
     criteria: list[Criterion]
     schema: dict[str, Any]
+    digest: "hashlib._Hash"
+
+    def prompt_hash(self, shown: Mapping[Part, str]) -> str:
+        """SHA-256 of schema and prompt; the share of the rubric, by far the larger, is computed once."""
+        digest = self.digest.copy()
+        digest.update(parts_text(self.criteria, shown).encode())
+        return digest.hexdigest()
 
 
 class _Answer(NamedTuple):
@@ -108,15 +115,14 @@ class Judge:
         if lacking := missing(parts, question.reads):
             return _Answer("abstained", f"the dialogue has no {lacking}")
         shown = {part: parts[part] for part in question.reads}
-        messages = judge_messages(self.rubric, question.criteria, shown)
-        prompt_hash = _sha256([messages, question.schema])
+        prompt_hash = question.prompt_hash(shown)
         key = self._key(prompt_hash, replicate)
         if known := self.cache.get_many([key]).get(key):
             readings = read_answer(known.text, question.criteria)
             if _all_scored(readings):
                 return _Answer("scored", "", prompt_hash, known, readings, cached=True)
         try:
-            reply = await self._call(messages, question, replicate)
+            reply = await self._call(question, shown, replicate)
         except EndpointError as error:
             return _Answer(error.outcome, str(error), prompt_hash, error.reply)
         readings = read_answer(reply.text, question.criteria)
@@ -124,9 +130,9 @@ class Judge:
             self.cache.put_many({key: reply})
         return _Answer("scored", "", prompt_hash, reply, readings)
 
-    async def _call(self, messages: list[dict[str, str]], question: _Question, replicate: int) -> Reply:
+    async def _call(self, question: _Question, shown: Mapping[Part, str], replicate: int) -> Reply:
         return await self.client.chat(
-            messages,
+            judge_messages(self.rubric, question.criteria, shown),
             schema=question.schema,
             temperature=self.temperature,
             max_tokens=TOKENS_TO_THINK + TOKENS_PER_CRITERION * len(question.criteria),
@@ -137,7 +143,7 @@ class Judge:
         """Everything that decides an answer: who is asked and how, and through the prompt's hash what."""
         endpoint = self.client.endpoint
         who = {"model": endpoint.judge_id, "capability": endpoint.capability, "temperature": self.temperature}
-        return _sha256({**who, "prompt": prompt_hash, "replicate": replicate})
+        return hashlib.sha256(_canonical({**who, "prompt": prompt_hash, "replicate": replicate})).hexdigest()
 
     def _verdicts(self, turn: Turn, question: _Question, answer: _Answer, replicate: int) -> list[Verdict]:
         """One answer as a verdict for each of its criteria."""
@@ -196,7 +202,12 @@ def _questions(rubric: Rubric) -> list[_Question]:
     for criterion in rubric.criteria:
         if criterion.kind != "rule":
             groups.setdefault(criterion.reads, []).append(criterion)
-    return [_Question(reads, criteria, answer_schema(criteria)) for reads, criteria in groups.items()]
+    return [_question(rubric, reads, criteria) for reads, criteria in groups.items()]
+
+
+def _question(rubric: Rubric, reads: tuple[Part, ...], criteria: list[Criterion]) -> _Question:
+    schema = answer_schema(criteria)
+    return _Question(reads, criteria, schema, hashlib.sha256(_canonical([schema, rubric_text(rubric, criteria)])))
 
 
 def _all_scored(readings: Mapping[str, Reading]) -> bool:
@@ -230,6 +241,5 @@ def _share(tokens: int, position: int, count: int) -> int:
     return tokens * (position + 1) // count - tokens * position // count
 
 
-def _sha256(value: object) -> str:
-    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

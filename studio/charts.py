@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-_HEIGHT, _BAR, _FRAME = 280, 34, 90
-_MARGIN = {"l": 8, "r": 16, "t": 28, "b": 8}
+_HEIGHT, _BAR, _FRAME = 250, 34, 70
+_MARGIN, _LEGEND_ROOM = {"l": 8, "r": 16, "t": 8, "b": 8}, 34
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
@@ -38,7 +38,8 @@ def counts(table: pd.DataFrame, x_title: str) -> go.Figure:
         cliponaxis=False,
         hovertemplate="%{y}: %{x}<extra></extra>",
     )
-    return _bars([trace], len(table), x_title)
+    figure = _bars([trace], len(table), x_title)
+    return figure.update_xaxes(tickformat="d", dtick=1 if table["count"].max() <= 5 else None)
 
 
 def criterion_means(means: pd.DataFrame) -> go.Figure:
@@ -71,7 +72,7 @@ def lines(metrics: pd.DataFrame, labels: Mapping[str, str], y_title: str) -> go.
         traces.append(go.Scatter(x=own["step"], y=own["value"], name=label, mode=mode, hovertemplate=template))
     figure = _figure(traces, "Optimiser step", y_title)
     figure.update_xaxes(tickformat="d", dtick=1 if metrics["step"].max() <= 10 else None)
-    return figure.update_layout(showlegend=len(traces) > 1, legend={"orientation": "h", "y": 1.18, "x": 0})
+    return _with_legend(figure) if len(traces) > 1 else figure
 
 
 def intervals(scores: pd.DataFrame, order: list[str], x_title: str, x_range: tuple[float, float]) -> go.Figure:
@@ -83,14 +84,23 @@ def intervals(scores: pd.DataFrame, order: list[str], x_title: str, x_range: tup
         rows = [len(order) - 1 - order.index(label) - 0.14 * offset for label in own["label"]]
         bars = {"array": own["high"] - own["value"], "arrayminus": own["value"] - own["low"], "type": "data"}
         template = f"{which}, %{{text}}: %{{x:.3f}}<extra></extra>"
-        marker = {"symbol": shape, "size": 11, "line": {"width": 2}}
+        marker = {"symbol": shape, "size": 11, "line": {"width": 2 if which == "Base" else 0}}
         trace = go.Scatter(x=own["value"], y=rows, name=which, mode="markers", marker=marker, error_x=bars)
         traces.append(trace.update(text=list(own["label"]), hovertemplate=template))
     figure = _bars(traces, len(order), x_title)
     figure.update_xaxes(range=x_range)
     places = {"tickvals": list(range(len(order))), "ticktext": order[::-1], "range": [-0.6, len(order) - 0.4]}
     figure.update_yaxes(autorange=None, **places)
-    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    return _with_legend(figure)
+
+
+def _with_legend(figure: go.Figure) -> go.Figure:
+    """A legend in one line above the plot."""
+    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
+    margin = {**_MARGIN, "t": _LEGEND_ROOM}
+    return figure.update_layout(
+        showlegend=True, legend=legend, margin=margin, height=figure.layout.height + _LEGEND_ROOM - _MARGIN["t"]
+    )
 
 
 def _figure(traces: Sequence[object], x_title: str, y_title: str) -> go.Figure:

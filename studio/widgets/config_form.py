@@ -11,6 +11,8 @@ from pipeline.configs import CONFIGS
 from pipeline.endpoints import Endpoint
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
+from studio.widgets.run_words import BUILT_IN, model_name
+from studio.widgets.times import exact
 
 LABELS = {
     "user": "Who speaks as the person",
@@ -44,7 +46,6 @@ FIRST: dict[Stage, tuple[str, ...]] = {
 _ENDPOINTS = {"user", "assistant", "evaluator", "judge"}
 _JUDGES = ("judge", "evaluator")
 _MODELS = {"model", "base", "trained"}
-_BUILT_IN = {"smollm2": "SmolLM2-135M (built in)", "tiny": "Tiny random model (to try the set-up)"}
 _NO_MODEL = {"": "None: the base alone"}
 
 
@@ -103,11 +104,6 @@ def check_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -
             st.error(str(error), icon=":material/error:")
 
 
-def model_words(name: str) -> str:
-    """A model as it is called: the built-in ones by their names, a trained one by its run, others as they are."""
-    return {**_BUILT_IN, **_NO_MODEL}.get(name, name)
-
-
 def _fields(stage: Stage, names: Sequence[str], offer: Offer) -> dict[str, Any]:
     told = CONFIGS[stage].model_json_schema()["properties"]
     columns = st.columns(2)
@@ -136,10 +132,9 @@ def _endpoint(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint],
 
 def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame, default: str) -> str:
     """Built-in models, those trained here, or whatever one types: a folder or the id of a model on the hub."""
-    trained = {
-        run_id: f"{stage.upper()} model {run_id}" for run_id, stage in zip(models.run_id, models.stage, strict=True)
-    }
-    words = {**_NO_MODEL, **trained} if told["default"] == "" else {**_BUILT_IN, **trained}
+    when = zip(models["run_id"], models["created_at"], strict=True)
+    trained = {run_id: f"{model_name(run_id)}, {exact(created_at)}" for run_id, created_at in when}
+    words = {**_NO_MODEL, **trained} if told["default"] == "" else {**BUILT_IN, **trained}
     options = list(words) if default in words else [*words, default]
     chosen = st.selectbox(
         LABELS[name],

@@ -8,8 +8,7 @@ import streamlit as st
 
 from db import lineage, runs
 from db.store import Store
-from studio.widgets.config_form import model_words
-from studio.widgets.run_words import amount, names, stage_word, version_words, who_and_when
+from studio.widgets.run_words import amount, model_name, names, version_words, who_and_when
 
 PAGE = "app_pages/models.py"
 _A_PAGE = 15
@@ -40,21 +39,14 @@ def _row(store: Store, row: dict[Hashable, Any], known: dict[str, str]) -> None:
     with st.container(border=True, gap=None):
         what, data, rubric, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
         with what, st.container(gap=None):
-            if st.button(
-                f"**{stage_word(row['stage'])}: {short(row['run_id'])}**", key=f"open_{row['run_id']}", type="tertiary"
-            ):
+            if st.button(f"**{model_name(row['run_id'])}**", key=f"open_{row['run_id']}", type="tertiary"):
                 st.switch_page(PAGE, query_params={"model": row["run_id"]})
             steps = "" if pd.isna(row["steps"]) else f", {amount(int(row['steps']), 'step')}"
-            st.caption(f"from {model_words(row['base_model'] or 'an unnamed base')}{steps}")
+            st.caption(f"from {model_name(row['base_model'] or 'an unnamed base')}{steps}")
         data.caption(data_words(store, row["run_id"]))
         rubric.caption(version_words(row["rubric_id"], row["rubric_version"]) or "no rubric")
         with when:
             who_and_when(known.get(row["requested_by"], row["requested_by"]), row["created_at"])
-
-
-def short(run_id: str) -> str:
-    """The end of a run id, which is enough to tell models apart in a list."""
-    return run_id.rpartition("-")[2] or run_id
 
 
 def data_words(store: Store, run_id: str) -> str:

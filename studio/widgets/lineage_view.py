@@ -12,11 +12,11 @@ from pipeline.endpoints import Endpoint, load_endpoints
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
 from studio import session
-from studio.widgets.config_form import model_words, warn_of_weak_judge, weak_judges
-from studio.widgets.lineage_models import PAGE, short
+from studio.widgets.config_form import warn_of_weak_judge, weak_judges
+from studio.widgets.lineage_models import PAGE
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run_training import training_charts
-from studio.widgets.run_words import amount, names, stage_word
+from studio.widgets.run_words import amount, model_name, names, on_hover, stage_word
 from studio.widgets.scorecard import scorecard
 from studio.widgets.times import ago, exact
 
@@ -38,8 +38,8 @@ def model_view(store: Store, run_id: str) -> None:
     if own.empty:
         raise UserError(f"{run_id}: trained no model; choose one from the list of models")
     model = own.iloc[0].to_dict()
-    st.title(f"{stage_word(model['stage'])}: {short(run_id)}")
-    st.caption(f"{_size(model)}, {ago(model['created_at'])}", help=exact(model["created_at"]))
+    st.title(model_name(run_id))
+    on_hover(f"{_size(model)}, {ago(model['created_at'])}", exact(model["created_at"]))
     links = lineage(store, run_id)
     warn_of_weak_judge(_weak_on_the_way(store, links))
     _next_steps(model)
@@ -52,7 +52,7 @@ def model_view(store: Store, run_id: str) -> None:
 def _size(model: dict[Hashable, Any]) -> str:
     size = f"{int(model['parameters']):,} parameters, " if model["parameters"] else ""
     steps = f" in {amount(int(model['steps']), 'step')}" if model["steps"] else ""
-    return f"{size}trained from {model_words(model['base_model'] or 'an unnamed base')}{steps}"
+    return f"{size}trained from {model_name(model['base_model'] or 'an unnamed base')}{steps}"
 
 
 def _weak_on_the_way(store: Store, links: Sequence[Link]) -> list[Endpoint]:
@@ -121,7 +121,14 @@ def _words(store: Store, link: Link) -> tuple[str, str]:
         return f"{stage_word(row['stage'])}, asked for by {who} {ago(row['created_at'])}", row["reason"]
     if link.kind == "rubric":
         return link.title, link.detail.partition("; ")[2]
+    if link.kind == "model":
+        return f"{model_name(link.id)}, trained from {_base(store, link.id)}", link.detail
     return link.title, link.detail
+
+
+def _base(store: Store, run_id: str) -> str:
+    models = runs.models(store)
+    return model_name(str(models.loc[models["run_id"] == run_id, "base_model"].iloc[0] or "an unnamed base"))
 
 
 def _open(link: Link) -> None:

@@ -1,6 +1,7 @@
 """Two texts of one rubric against each other: the draft or any version, with any other version."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import streamlit as st
 
@@ -8,6 +9,7 @@ from db.rubric_versions import Draft, Version
 from rubrics.diff import compare
 from rubrics.schema import Rubric
 from studio.widgets import rubric_work as works
+from studio.widgets.names import escaped, name_of
 from studio.widgets.rubric_bodies import lenient
 from studio.widgets.rubric_changes import show_changes
 from studio.widgets.rubric_words import STATES
@@ -18,10 +20,10 @@ DRAFT = 0  # stands for the draft where a version number is asked for
 
 @dataclass(frozen=True)
 class Text:
-    """One side of a comparison: a label to choose it by, and what it says."""
+    """One side of a comparison: what it says, and where it stands."""
 
-    label: str
     rubric: Rubric
+    standing: str
 
 
 def compare_tab(known: list[Version], stored: Draft | None, viewed: int | None) -> None:
@@ -32,13 +34,19 @@ def compare_tab(known: list[Version], stored: Draft | None, viewed: int | None) 
         return
     first, second = _start(known, texts, viewed)
     left, right = st.columns(2)
-    before = left.selectbox(
-        "From", list(texts), index=list(texts).index(first), key="compare_from", format_func=lambda n: texts[n].label
-    )
-    after = right.selectbox(
-        "To", list(texts), index=list(texts).index(second), key="compare_to", format_func=lambda n: texts[n].label
-    )
-    show_difference(texts[before].rubric, texts[after].rubric)
+    with left:
+        before = _choose("From", "compare_from", texts, first)
+    with right:
+        after = _choose("To", "compare_to", texts, second)
+    show_difference(before, after)
+
+
+def _choose(label: str, key: str, texts: dict[int, Text], first: int) -> Rubric:
+    numbers = list(texts)
+    words = {n: f"Version {n}" for n in numbers} | {DRAFT: "Draft"}
+    chosen = st.selectbox(label, numbers, index=numbers.index(first), key=key, format_func=words.__getitem__)
+    st.caption(texts[chosen].standing)
+    return texts[chosen].rubric
 
 
 def show_difference(old: Rubric, new: Rubric) -> None:
@@ -59,13 +67,18 @@ def _texts(known: list[Version], stored: Draft | None) -> dict[int, Text]:
     texts: dict[int, Text] = {}
     if stored:
         work = works.held(stored.rubric_id)
-        if work and work.dirty:
-            texts[DRAFT] = Text("Draft, with your unsaved changes", lenient(work.body))
-        else:
-            texts[DRAFT] = Text(f"Draft, saved {ago(stored.updated_at)}", lenient(stored.body))
+        typed = work is not None and work.dirty
+        standing = "with your unsaved changes" if typed else _by("Saved", stored.updated_by, stored.updated_at)
+        texts[DRAFT] = Text(lenient(work.body if work and typed else stored.body), standing)
     for one in known:
-        texts[one.version] = Text(f"Version {one.version}, {STATES[one.state][0].lower()}", one.rubric)
+        who, when = one.decided_by or one.submitted_by, one.decided_at or one.submitted_at
+        word = STATES[one.state][0] if one.decided_by else "In review, submitted"
+        texts[one.version] = Text(one.rubric, _by(word, who, when))
     return texts
+
+
+def _by(what: str, person_id: str, when: datetime) -> str:
+    return f"{what} by {escaped(name_of(person_id))} {ago(when)}"
 
 
 def _start(known: list[Version], texts: dict[int, Text], viewed: int | None) -> tuple[int, int]:

@@ -13,20 +13,34 @@ Faults = list[tuple[str | None, str]]
 
 
 def contents(work: Work, faults: Faults) -> None:
-    """The list of parts; a dot marks unsaved text, a number what is still missing before it can be submitted."""
+    """The list of parts; a dot marks unsaved text, a number what is still missing before it can be submitted.
+
+    Buttons, because their labels may change: a radio forgets its choice when the label of it does.
+    """
     names = {WHOLE: "Title and instructions"}
     names |= {one["id"]: one.get("name") or one["id"] for one in bodies.criteria(work.body)}
     if work.focus not in names:
         work.focus = WHOLE
-    key = f"focus_{work.rubric_id}"
-    if st.session_state.get(key) != work.focus:
-        st.session_state[key] = work.focus
-    labels = _labels(work, names, faults)
-    with st.container(key="rubric_contents"):
-        st.radio(
-            "Parts of the rubric", list(names), key=key, format_func=labels.get, on_change=_focus, args=(work, key)
-        )
+    changed, places = set(works.touched(work)), [place or WHOLE for place, _ in faults]
+    with st.container(key="rubric_contents", gap="xxsmall"):
+        st.caption("Parts of the rubric")
+        for cid, name in names.items():
+            label = escaped(name) + (" :orange[•]" if cid in changed else "")
+            label += f" :red[({places.count(cid)} to mend)]" if cid in places else ""
+            _part(work, cid, label)
+        st.space("small")
         _add_menu(work)
+
+
+def _part(work: Work, cid: str, label: str) -> None:
+    st.button(
+        label,
+        key=f"part_{cid or 'whole'}",
+        type="secondary" if cid == work.focus else "tertiary",
+        width="stretch",
+        on_click=_focus,
+        args=(work, cid),
+    )
 
 
 def criterion_bar(work: Work, piece: Body) -> None:
@@ -43,19 +57,8 @@ def criterion_bar(work: Work, piece: Body) -> None:
             st.button("Remove this criterion", key=f"remove_{cid}", on_click=_remove, args=(work,))
 
 
-def _labels(work: Work, names: dict[str, str], faults: Faults) -> dict[str, str]:
-    changed = set(works.touched(work))
-    places = [place or WHOLE for place, _ in faults]
-    labels = {}
-    for cid, name in names.items():
-        missing = places.count(cid)
-        labels[cid] = escaped(name) + (" •" if cid in changed else "")
-        labels[cid] += f" :red[({missing} to mend)]" if missing else ""
-    return labels
-
-
-def _focus(work: Work, key: str) -> None:
-    work.focus = st.session_state[key]
+def _focus(work: Work, cid: str) -> None:
+    work.focus = cid
 
 
 def _move(work: Work, by: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from rubrics.render import PART_TITLES
-from rubrics.schema import PARTS
+from rubrics.schema import PARTS, Criterion, Rubric
 from studio.widgets import rubric_bodies as bodies
 from studio.widgets import rubric_fields as fields
 from studio.widgets.rubric_bodies import Body
@@ -125,19 +125,25 @@ def _weight_row(work: Work, piece: Body, kind: str) -> None:
             fields.into(piece, "severity", "none"),
         )
     rubric = bodies.lenient(work.body)
-    if share := share_words(rubric, rubric.criterion(cid)):
-        st.caption(share)
+    _effect(rubric, rubric.criterion(cid))
+
+
+def _effect(rubric: Rubric, criterion: Criterion) -> None:
+    """What weight and veto do, in words."""
+    said = [share_words(rubric, criterion)] if rubric.purpose == "score" else []
+    said += [veto_words(criterion.veto.at_or_below, criterion.scale)] if criterion.veto else []
+    if said:
+        st.caption(". ".join(said) + ".")
 
 
 def _veto(piece: Body) -> None:
     shown = bodies.levels(piece)
-    scale = (shown[0], shown[-1])
     fields.choice(
         "Veto",
         f"veto_{piece['id']}",
         float(piece["veto"]["at_or_below"]) if piece.get("veto") else NO_VETO,
         [NO_VETO, *(float(level) for level in shown[:-1])],
-        lambda at: NO_VETO if at == NO_VETO else veto_words(at, scale),
+        lambda at: NO_VETO if at == NO_VETO else f"At {at:g} or below",
         lambda at: bodies.set_field(piece, "veto", None if at == NO_VETO else {"at_or_below": at}, None),
     )
 

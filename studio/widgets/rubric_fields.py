@@ -38,7 +38,10 @@ def number(label: str, key: str, value: float, write: Write, step: float = 0.5, 
 
 
 def choice(label: str, key: str, value: Any, options: Sequence[Any], words: Callable[[Any], str], write: Write) -> None:
-    """One of several; a stored value that is not among the options is offered as well, so that it is not lost."""
+    """One of several; a stored value that is not among the options is offered as well, so that it is not lost.
+
+    `words` must say the same of an option on every run: a browser remembers its choice by the label.
+    """
     offered = list(options) if value in options else [*options, value]
     _show(key, value)
     st.selectbox(label, offered, key=key, format_func=words, on_change=_take, args=(key, write))

@@ -12,7 +12,7 @@ from studio.widgets.rubric_compare import compare_tab
 from studio.widgets.rubric_form import edit_tab, start_editing
 from studio.widgets.rubric_reader import show_rubric
 from studio.widgets.rubric_timeline import review_tab
-from studio.widgets.rubric_words import PURPOSES, STATES, state_badge
+from studio.widgets.rubric_words import PURPOSES, state_badge
 from studio.widgets.times import quiet_line
 
 TABS = {"read": "Read", "edit": "Edit", "compare": "Compare", "review": "Review and versions"}
@@ -66,15 +66,14 @@ def _way_back() -> None:
 
 
 def _choose_version(known: list[Version], viewed: Version) -> None:
-    labels = {one.version: f"Version {one.version}, {STATES[one.state][0].lower()}" for one in known}
     if st.session_state.get("version_shown") != viewed.version:
         st.session_state.version_shown = viewed.version
     st.selectbox(
         "Version",
-        list(labels),
+        [one.version for one in known],
         key="version_shown",
-        format_func=labels.__getitem__,
-        width=250,
+        format_func="Version {}".format,  # no state in it: a browser remembers its choice by the label
+        width=160,
         label_visibility="collapsed",
         on_change=_show_version,
     )

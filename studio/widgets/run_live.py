@@ -48,7 +48,7 @@ def span_words(seconds: float) -> str:
 
 def waiting_words(ahead: int) -> str:
     """What a queued run waits for; `ahead` counts the unfinished runs that were asked for before it."""
-    return f"Waits for {amount(ahead, 'run')} before it." if ahead else "Waits for the worker, which takes a moment."
+    return f"waits for {amount(ahead, 'run')} before it" if ahead else "waits for the worker, which takes a moment"
 
 
 def progress(run: RunDir, status: Status) -> None:

@@ -16,13 +16,13 @@ from studio.widgets.run_words import OUTCOMES, amount, number
 from studio.widgets.scorecard import scorecard
 
 _ENDS = {
-    "solved": "Solved: the person had what they came for",
-    "max_exchanges": "All exchanges were used",
+    "solved": "Solved",
+    "max_exchanges": "Exchanges used up",
     "revisions_exhausted": "No revision passed",
-    "judge_failed": "The judge gave nothing",
-    "call_failed": "An endpoint gave nothing",
+    "judge_failed": "Judge gave nothing",
+    "call_failed": "Endpoint failed",
 }
-_VERDICTS = {"PASS": "Passed", "SOLVED": "Passed, and solved", "FAIL": "Sent back", None: "No verdict"}
+_VERDICTS = {"PASS": "Passed", "SOLVED": "Solved", "FAIL": "Sent back", None: "No verdict"}
 
 
 def live_results(run: RunDir, request: Request) -> None:
@@ -44,7 +44,7 @@ def results(store: Store, run: RunDir, request: Request) -> None:
 
 
 def _nothing() -> None:
-    st.info("This run left no results.", icon=":material/info:")
+    st.caption("This run left no results.")
 
 
 def _scored(store: Store, run: RunDir) -> None:
@@ -54,12 +54,12 @@ def _scored(store: Store, run: RunDir) -> None:
         return
     st.subheader("What came of it")
     _score_figures(rewards)
-    left, right = st.columns(2)
-    with left:
+    grid = st.grid(2, min_column_width=360)
+    with grid.container():
         st.markdown("**Rewards of turns**")
         figure = charts.share_histogram(rewards["reward"], "Reward", "Turns")
         charts.draw(figure, "chart_rewards", "How the rewards of the turns are spread between 0 and 1")
-    with right:
+    with grid.container():
         st.markdown("**Mean of each criterion**")
         means = criterion_means(verdicts, run.rubric())
         charts.draw(charts.criterion_means(means), "chart_criteria", "Mean score of each criterion on its own scale")
@@ -117,6 +117,7 @@ def _turn_table(rewards: pd.DataFrame) -> None:
         table[["open", "dialogue_id", "turn", "reward", "r_format", "r_emotion", "r_rubric", "vetoed_by", "outcome"]],
         hide_index=True,
         key="turns",
+        placeholder="–",
         alt="Rewards of every turn and their parts",
         column_config={
             "open": st.column_config.LinkColumn("Audit", display_text="Open", width="small"),
@@ -160,17 +161,17 @@ def _regenerated(run: RunDir) -> None:
 
 
 def _regeneration_charts(run: RunDir, attempts: pd.DataFrame, exchanges: pd.Series) -> None:
-    left, middle, right = st.columns(3)
-    with left:
+    grid = st.grid(3, min_column_width=280)
+    with grid.container():
         st.markdown("**What the judge said**")
         words = attempts["verdict"].map(lambda verdict: _VERDICTS.get(None if pd.isna(verdict) else verdict, verdict))
         charts.draw(charts.counts(counted(words), "Answers"), "chart_verdicts", "Answers by the judge's verdict")
-    with middle:
+    with grid.container():
         st.markdown("**Revisions it took**")
         table = exchanges.value_counts().sort_index().rename_axis("label").reset_index(name="count")
-        table["label"] = table["label"].map(lambda revisions: amount(int(revisions), "revision"))
+        table["label"] = table["label"].map(lambda times: amount(int(times), "revision") if times else "None")
         charts.draw(charts.counts(table, "Exchanges"), "chart_revisions", "Exchanges by the revisions that they took")
-    with right:
+    with grid.container():
         st.markdown("**How dialogues ended**")
         ends = _ended_by(run)
         charts.draw(charts.counts(ends, "Dialogues"), "chart_ends", "Dialogues by how they ended")

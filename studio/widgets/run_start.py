@@ -19,7 +19,6 @@ from studio.widgets.config_form import (
     check_judges,
     first_settings,
     forget_settings,
-    model_words,
     more_settings,
     warn_of_weak_judge,
     weak_judges,
@@ -27,8 +26,8 @@ from studio.widgets.config_form import (
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run_data import Choice, choose_dialogues
 from studio.widgets.run_submit import start
-from studio.widgets.run_words import ABOUT, STAGE_WORDS, amount, names
-from studio.widgets.times import ago
+from studio.widgets.run_words import ABOUT, STAGE_WORDS, amount, model_name, names
+from studio.widgets.times import exact
 
 PAGE = "app_pages/runs.py"
 STARTED = "started_run"
@@ -115,7 +114,7 @@ def approved_versions(store: Store, purpose: str) -> list[Version]:
 
 def _version_words(version: Version, known: dict[str, str]) -> str:
     by = known.get(version.decided_by or "", version.decided_by)
-    return f"{version.rubric.title}, version {version.version}: approved by {by}, {ago(version.decided_at)}"
+    return f"{version.rubric.title}, version {version.version}: approved by {by}, {exact(version.decided_at)}"
 
 
 def _choose_settings(store: Store, stage: Stage, known_runs: pd.DataFrame) -> tuple[dict[str, Any], int]:
@@ -164,7 +163,7 @@ def _say_base(config: dict[str, Any], models: pd.DataFrame) -> None:
     own = models[models["run_id"] == config["trained"]]
     if len(own) and (base := own.iloc[0]["base_model"]) and base != config["base"]:
         st.info(
-            f"This model was trained from {model_words(base)}: compare it with that to see what the training did.",
+            f"This model was trained from {model_name(base)}: compare it with that to see what the training did.",
             icon=":material/info:",
         )
 

@@ -11,13 +11,13 @@ from pipeline.endpoints import load_endpoints
 from pipeline.rundir import FINISHED, Request, RunDir, Status
 from rubrics.errors import UserError
 from studio import session
-from studio.widgets.config_form import LABELS, model_words, warn_of_weak_judge, weak_judges
+from studio.widgets.config_form import LABELS, warn_of_weak_judge, weak_judges
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run_live import is_settled, log_tail, progress, spent_words, state_line, waiting_words
 from studio.widgets.run_results import live_results, results
 from studio.widgets.run_start import PAGE, STARTED
 from studio.widgets.run_submit import cancel, resume
-from studio.widgets.run_words import names, stage_word
+from studio.widgets.run_words import model_name, names, on_hover, stage_word
 from studio.widgets.times import ago, clock, exact
 
 _MODELS = {"model", "base", "trained"}
@@ -37,11 +37,17 @@ def run_view(store: Store, run_id: str) -> None:
     every = None if settled else "2s"
     st.fragment(run_every=every)(_standing)(store, run, request, settled)
     _actions(store, run)
-    warn_of_weak_judge(weak_judges(request.config, load_endpoints(store.home)))
+    if not _stopped_empty(run):
+        warn_of_weak_judge(weak_judges(request.config, load_endpoints(store.home)))
     if settled:
         _results(store, run, request)
     _log(run, every)
     _settings(run, request)
+
+
+def _stopped_empty(run: RunDir) -> bool:
+    """Whether the run ended early and left nothing that a judge could have spoilt."""
+    return run.status().state in ("failed", "cancelled") and not any((run.path / "outputs").glob("*.parquet"))
 
 
 def _results(store: Store, run: RunDir, request: Request) -> None:
@@ -53,21 +59,19 @@ def _results(store: Store, run: RunDir, request: Request) -> None:
 
 
 def _facts(store: Store, request: Request) -> None:
-    """Who, when, why, by which rubric version, on which data."""
+    """Why, who, when, by which rubric version, on which data, and built on what."""
     known = names(store)
-    plain_text(request.reason or "No reason was given.", "body")
+    plain_text(request.reason or "No reason was given.")
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         who = known.get(request.requested_by, request.requested_by)
-        st.caption(
-            f":material/person: {who}, {ago(request.created_at)}", help=exact(request.created_at), width="content"
-        )
-        _rubric_link(request, known)
+        on_hover(f"Asked for by {who}, {ago(request.created_at)}", exact(request.created_at))
         for link in _data(store, request.run_id):
-            st.caption(f":material/forum: {link.title}", help=link.detail, width="content")
+            on_hover(link.title, link.detail)
+        _rubric_link(request, known)
         for parent in request.parents:
-            st.page_link(
-                PAGE, label=f"Builds on {parent}", icon=":material/account_tree:", query_params={"run": parent}
-            )
+            label = f"Builds on {model_name(parent)}"
+            if st.button(label, key=f"parent_{parent}", type="tertiary", icon=":material/account_tree:"):
+                st.switch_page(PAGE, query_params={"run": parent})
 
 
 def _rubric_link(request: Request, known: dict[str, str]) -> None:
@@ -103,15 +107,18 @@ def _standing(store: Store, run: RunDir, request: Request, settled: bool) -> Non
     store reads a run about a second after it ended.
     """
     status = _status(run)
-    state_line(status)
-    if status.state == "queued":
-        st.caption(waiting_words(_ahead(store, request)))
-    elif status.state == "running":
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+        state_line(status)
+        if told := _told(store, request, status):
+            st.caption(told, width="content")
+    if status.state == "running":
         progress(run, status)
         live_results(run, request)
+    elif status.state == "failed":
+        st.error(status.message, icon=":material/error:")
+        st.caption("What was finished is kept; resume goes on from there.")
     else:
-        _end(status)
-    st.caption(spent_words(status))
+        plain_text(status.message, "quiet")
     if status.state in FINISHED and not settled:
         if is_settled(status, _stored_state(store, run.run_id)):
             st.rerun()
@@ -130,15 +137,14 @@ def _ahead(store: Store, request: Request) -> int:
     return int((waiting["created_at"].astype(str).str.replace(" ", "T") < request.created_at).sum())
 
 
-def _end(status: Status) -> None:
-    """How it ended, in one line."""
-    ended = f"Ended {ago(status.ended_at)}, at {clock(status.ended_at)}"
-    st.caption(
-        f"{ended}, in attempt {status.attempt}." if status.attempt > 1 else f"{ended}.", help=exact(status.ended_at)
-    )
-    if status.state == "failed":
-        st.error("This run failed. What was finished is kept; resume goes on from there.", icon=":material/error:")
-    plain_text(status.message, "quiet")
+def _told(store: Store, request: Request, status: Status) -> str:
+    """Beside the state: what it waits for or when it ended, in which attempt, and what it took so far."""
+    parts = [spent_words(status), f"attempt {status.attempt}" if status.attempt > 1 else ""]
+    if status.state == "queued":
+        parts.insert(0, waiting_words(_ahead(store, request)))
+    elif status.state in FINISHED:
+        parts.insert(0, f"ended {ago(status.ended_at)} ({exact(status.ended_at)})")
+    return " · ".join(part for part in parts if part)
 
 
 def _actions(store: Store, run: RunDir) -> None:
@@ -188,10 +194,11 @@ def _log(run: RunDir, every: str | None) -> None:
 
 def _log_text(run: RunDir) -> None:
     text = log_tail(run)
-    if text:
-        st.code(text, language=None, height=320, wrap_lines=True)
-    else:
+    if not text:
         st.caption("Nothing was written to the log.")
+        return
+    with st.container(height=320, autoscroll=True, border=False):
+        st.code(text, language=None, wrap_lines=True)
 
 
 def _settings(run: RunDir, request: Request) -> None:
@@ -207,4 +214,4 @@ def _settings(run: RunDir, request: Request) -> None:
 
 
 def _setting(name: str, value: Any) -> str:
-    return model_words(str(value)) if name in _MODELS else str(value)
+    return model_name(str(value)) or "none" if name in _MODELS else str(value)

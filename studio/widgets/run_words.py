@@ -1,5 +1,6 @@
 """What stages, states, outcomes and measures are called on the pages about runs and models."""
 
+import re
 from html import escape
 from typing import Any, NamedTuple
 
@@ -26,6 +27,9 @@ ABOUT: dict[Stage, str] = {
     "grpo": "A model answers, the judge rewards by the rubric, and the model learns from that. Gives a model.",
     "evaluate": "A base and a trained model answer the same turns and are judged alike. Gives a scorecard.",
 }
+
+BUILT_IN = {"smollm2": "SmolLM2-135M (built in)", "tiny": "Tiny random model (to try the set-up)"}
+_TRAINED_HERE = re.compile(r"\d{8}-\d{6}-(sft|grpo)-(\w+)")
 
 
 class Look(NamedTuple):
@@ -100,6 +104,18 @@ def who_and_when(who: str, moment: Moment) -> None:
     """A name and how long ago, the exact time shown on hover; a help mark on every row of a list would be noise."""
     words = f"{escape(who)}<br>{escape(ago(moment))}"
     st.html(f'<div class="kardia-text kardia-small" title="{escape(exact(moment))}">{words}</div>')
+
+
+def on_hover(words: str, told: str) -> None:
+    """A small text that says more on hover; without the help mark, which in a row of facts would be noise."""
+    st.html(f'<div class="kardia-text kardia-small" title="{escape(told)}">{escape(words)}</div>', width="content")
+
+
+def model_name(name: str) -> str:
+    """A model as it is called: the built-in ones by their names, one trained here by the end of its run's id."""
+    if own := _TRAINED_HERE.fullmatch(name):
+        return f"{own[1].upper()} model {own[2]}"
+    return BUILT_IN.get(name, name)
 
 
 def number(value: Any, digits: int = 2) -> str:

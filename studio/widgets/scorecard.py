@@ -23,11 +23,11 @@ def scorecard(scores: pd.DataFrame, rubric: Rubric) -> None:
     whole, criteria = _split(table, rubric)
     labels = dict(zip(table["measure"], table["label"], strict=True))
     named = scores.assign(label=scores["measure"].map(labels), which=scores["which"].map(_WORDS))
-    left, right = st.columns(2)
-    with left:
+    grid = st.grid(2, min_column_width=360)
+    with grid.container():
         st.markdown("**Shares and rewards**")
         _intervals(named, whole, (0, 1), "Mean, 0 to 1", "chart_measures")
-    with right:
+    with grid.container():
         st.markdown("**Criteria of the rubric**")
         low, high = min(c.scale[0] for c in rubric.criteria), max(c.scale[1] for c in rubric.criteria)
         _intervals(named, criteria, (low, high), "Mean score", "chart_card_criteria")

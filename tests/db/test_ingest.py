@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import db.demo
 from db import run_files
+from db.dialogues import sources
 from db.ingest import ingest
 from db.runs import metrics, rewards, run, runs, scores, verdicts
 from db.store import Store
@@ -313,3 +315,26 @@ def test_the_verdict_columns_are_those_of_the_contract() -> None:
     contract = """dialogue_id, turn_index, sample_index, criterion_id, outcome, score, reason, judge, replicate,
         rubric_id, rubric_version, rubric_hash, prompt_hash, latency_s, tokens_in, tokens_out, cost, cached"""
     assert list(run_files.VERDICT_COLUMNS) == [name.strip() for name in contract.split(",")]
+
+
+def test_regenerated_dialogues_come_home_once_under_the_runs_id(store: Store) -> None:
+    lines = (Path(db.demo.__file__).parent / "dialogues.jsonl").read_bytes().splitlines(keepends=True)
+    written = start(store, "r1", stage="regenerate").path / "outputs" / "dialogues.jsonl"
+    written.parent.mkdir()
+    written.write_bytes(lines[0])
+    ingest(store)
+    assert [row.source for row in sources(store).itertuples()] == ["r1"]
+    written.write_bytes(lines[0] + lines[1])
+    ingest(store)
+    ingest(store)
+    assert sources(store).to_dict("records")[0]["dialogues"] == 2
+
+
+def test_a_broken_regenerated_line_is_said_and_stops_nothing(store: Store) -> None:
+    line = (Path(db.demo.__file__).parent / "dialogues.jsonl").read_bytes().splitlines(keepends=True)[0]
+    written = start(store, "r1", stage="regenerate").path / "outputs" / "dialogues.jsonl"
+    written.parent.mkdir()
+    written.write_bytes(line + b"{broken\n")
+    ingest(store)
+    assert sources(store).to_dict("records")[0]["dialogues"] == 1
+    assert "1 dialogue was left out" in run(store, "r1")["message"]
