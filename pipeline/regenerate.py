@@ -13,19 +13,19 @@ Where the paper is silent:
   `call_failed`, which is never a FAIL. A resume takes such dialogues up again.
 - Three dialogues in a row that end so stop the run: something is down, and every further call would be lost.
 
-Outputs: dialogues.jsonl (KardiaBench lines, those with at least one exchange), attempts.parquet, verdicts.parquet, and
-attempts.jsonl, the journal that a resume goes on from.
+Outputs: dialogues.jsonl (KardiaBench lines, those with at least one exchange; while the run can be resumed, only those
+that are final), attempts.parquet, verdicts.parquet, and attempts.jsonl, the journal that a resume goes on from.
 """
 
 import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
-from pipeline.attempts import Journal
+from pipeline.attempts import Journal, Past
 from pipeline.cache import VerdictCache
 from pipeline.client import Client, check
 from pipeline.configs import RegenerateConfig
@@ -54,25 +54,28 @@ def run(run: RunDir, home: Path) -> None:
             check(one)
         cache = VerdictCache(home / "cache" / "verdicts.sqlite")
         stack.callback(cache.close)
-        stack.callback(write_outputs, run, journal, seeds)
+        stack.callback(_write_outputs, run, journal, seeds)
         asyncio.run(_rebuild_all(run, config, journal, seeds, live, cache))
     _sum_up(run, journal)
+    _write_dialogues(run, journal, seeds, {new_id for new_id in seeds if journal.past[new_id].ended_by})
 
 
-def write_outputs(run: RunDir, journal: Journal, seeds: Mapping[str, Seed]) -> None:
+def _write_outputs(run: RunDir, journal: Journal, seeds: Mapping[str, Seed]) -> None:
     """Write what the journal holds as the run's outputs, each whole; also after a cancel or a fault."""
     run.write_output("attempts", journal.frame())
     run.write_output("verdicts", journal.verdicts())
-    lines = [_line(run, journal, new_id, seed) for new_id, seed in seeds.items()]
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line)
+    # One that a resume may take up again would come out under the same id with other words: it waits for the end.
+    _write_dialogues(run, journal, seeds, {new_id for new_id in seeds if journal.past[new_id].is_final})
+
+
+def _write_dialogues(run: RunDir, journal: Journal, seeds: Mapping[str, Seed], chosen: Container[str]) -> None:
+    """The chosen dialogues that have at least one exchange, as KardiaBench lines in the order of the inputs."""
+    lines = [_line(run, journal.past[new_id], new_id, seed) for new_id, seed in seeds.items() if new_id in chosen]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines if line["messages"])
     write_whole(run.path / "outputs" / "dialogues.jsonl", lambda tmp: tmp.write_text(text, encoding="utf-8"))
 
 
-def _line(run: RunDir, journal: Journal, dialogue_id: str, seed: Seed) -> dict[str, object] | None:
-    """A finished dialogue as a KardiaBench line; None while it goes on or when no exchange passed."""
-    past = journal.past[dialogue_id]
-    if past.ended_by is None or not past.accepted:
-        return None
+def _line(run: RunDir, past: Past, dialogue_id: str, seed: Seed) -> dict[str, object]:
     origin = {"dialogue_id": dialogue_id, "run_id": run.run_id, "ended_by": past.ended_by}
     return {**origin, **seed._asdict(), "messages": [message._asdict() for message in past.history]}
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 _HEIGHT, _BAR, _FRAME = 250, 34, 70
+_STEPS = 20
 _MARGIN, _LEGEND_ROOM = {"l": 8, "r": 16, "t": 8, "b": 8}, 34
 
 
@@ -19,11 +20,15 @@ def draw(figure: go.Figure, key: str, alt: str) -> None:
 
 
 def share_histogram(values: pd.Series, x_title: str, y_title: str) -> go.Figure:
-    """How values of 0–1 are spread, in steps of 0.05; unknown ones are left out."""
-    bins = {"start": 0, "end": 1.0001, "size": 0.05}
-    trace = go.Histogram(x=values.dropna().astype(float), xbins=bins, hovertemplate="%{x}: %{y}<extra></extra>")
-    figure = _figure([trace], x_title, y_title)
-    figure.update_xaxes(range=[-0.02, 1.05], tickvals=[0, 0.25, 0.5, 0.75, 1])
+    """How values of 0–1 are spread, in steps of 0.05, 1 being in the last; unknown ones are left out."""
+    places = (values.dropna().astype(float) * _STEPS).astype(int).clip(0, _STEPS - 1)
+    found = places.value_counts().reindex(range(_STEPS), fill_value=0)
+    spans = [f"{place / _STEPS:.2f} to {(place + 1) / _STEPS:.2f}" for place in found.index]
+    middles = [(place + 0.5) / _STEPS for place in found.index]
+    trace = go.Bar(x=middles, y=found.to_numpy(), text=spans, textposition="none")
+    figure = _figure([trace.update(hovertemplate="%{text}: %{y}<extra></extra>")], x_title, y_title)
+    figure.update_xaxes(range=[-0.02, 1.02], tickvals=[0, 0.25, 0.5, 0.75, 1])
+    figure.update_yaxes(tickformat="d", dtick=1 if found.max() <= 5 else None)
     return figure.update_layout(bargap=0.06)
 
 

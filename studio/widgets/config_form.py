@@ -40,7 +40,7 @@ FIRST: dict[Stage, tuple[str, ...]] = {
     "regenerate": ("user", "assistant", "evaluator"),
     "score": ("judge",),
     "sft": ("model", "max_steps"),
-    "grpo": ("model", "judge", "max_steps", "num_generations"),
+    "grpo": ("model", "judge", "max_steps", "batch_size", "num_generations", "max_completion_length"),
     "evaluate": ("trained", "base", "judge", "max_turns"),
 }
 _ENDPOINTS = {"user", "assistant", "evaluator", "judge"}
@@ -71,6 +71,16 @@ def forget_settings() -> None:
     """Back to the defaults: another stage means something else by the same name."""
     for key in [key for key in st.session_state if str(key).startswith("config_")]:
         del st.session_state[key]
+
+
+def misfit(stage: Stage, config: Mapping[str, Any]) -> str:
+    """Why the settings do not fit together, which the job would find out only once it runs; empty when they do."""
+    if stage == "grpo" and config["batch_size"] % config["num_generations"]:
+        return (
+            f"A batch of {config['batch_size']} answers does not hold whole groups of {config['num_generations']}: "
+            "make the batch size a multiple of the answers per prompt."
+        )
+    return ""
 
 
 def weak_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> list[Endpoint]:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from db import lineage, runs
 from db.store import Store
+from studio.widgets.plain_text import plain_text
 from studio.widgets.run_words import amount, model_name, names, version_words, who_and_when
 
 PAGE = "app_pages/models.py"
@@ -36,16 +37,18 @@ def model_list(store: Store) -> None:
 
 
 def _row(store: Store, row: dict[Hashable, Any], known: dict[str, str]) -> None:
-    with st.container(border=True, gap=None):
-        what, data, rubric, when = st.columns([4, 2, 3, 2], vertical_alignment="center")
-        with what, st.container(gap=None):
+    """One model; on a narrow page its facts move below its name."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(gap=None, width="stretch"):
             if st.button(f"**{model_name(row['run_id'])}**", key=f"open_{row['run_id']}", type="tertiary"):
                 st.switch_page(PAGE, query_params={"model": row["run_id"]})
             steps = "" if pd.isna(row["steps"]) else f", {amount(int(row['steps']), 'step')}"
-            st.caption(f"from {model_name(row['base_model'] or 'an unnamed base')}{steps}")
-        data.caption(data_words(store, row["run_id"]))
-        rubric.caption(version_words(row["rubric_id"], row["rubric_version"]) or "no rubric")
-        with when:
+            plain_text(f"from {model_name(row['base_model'] or 'an unnamed base')}{steps}", "small")
+        with st.container(width=120):
+            plain_text(data_words(store, row["run_id"]), "small")
+        with st.container(width=190):
+            plain_text(version_words(row["rubric_id"], row["rubric_version"]) or "no rubric", "small")
+        with st.container(width=130):
             who_and_when(known.get(row["requested_by"], row["requested_by"]), row["created_at"])
 
 

@@ -122,7 +122,7 @@ def _words(store: Store, link: Link) -> tuple[str, str]:
     if link.kind == "rubric":
         return link.title, link.detail.partition("; ")[2]
     if link.kind == "model":
-        return f"{model_name(link.id)}, trained from {_base(store, link.id)}", link.detail
+        return f"{model_name(link.id)}, from {_base(store, link.id)}", link.detail
     return link.title, link.detail
 
 

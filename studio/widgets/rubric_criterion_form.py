@@ -125,7 +125,8 @@ def _weight_row(work: Work, piece: Body, kind: str) -> None:
             fields.into(piece, "severity", "none"),
         )
     rubric = bodies.lenient(work.body)
-    _effect(rubric, rubric.criterion(cid))
+    with st.container(key=f"effect_{cid}"):
+        _effect(rubric, rubric.criterion(cid))
 
 
 def _effect(rubric: Rubric, criterion: Criterion) -> None:
@@ -181,8 +182,9 @@ def _when(piece: Body) -> None:
 def _examples(piece: Body) -> None:
     examples: list[Body] = piece.get("examples", [])
     st.markdown("**Examples**")
-    if not examples:
-        st.caption("Anchors are read through examples: add one high and one low, each with why.")
+    with st.container(key=f"no_examples_{piece['id']}"):
+        if not examples:
+            st.caption("Anchors are read through examples: add one high and one low, each with why.")
     for number, example in enumerate(examples):
         _example(piece, example, number)
     st.button(

@@ -44,7 +44,10 @@ def _editor(work: Work, stored: Draft) -> None:
     if work.clash:
         clash_panel(work)
         return
-    _news(work, stored)
+    # Whatever comes and goes has a place of its own that is always there: a field that moves is made anew by the
+    # browser, which drops what was being typed in it.
+    with st.container(key="draft_news"):
+        _news(work, stored)
     faults = bodies.problems(work.body)
     left, right = st.columns([1, 2.7], gap="large")
     with left:
@@ -58,13 +61,15 @@ def _editor(work: Work, stored: Draft) -> None:
 def _in_focus(work: Work, faults: Faults) -> None:
     piece = bodies.criterion(work.body, work.focus)
     if piece is None:
-        _remarks([text for place, text in faults if place is None], [])
+        with st.container(key="remarks"):
+            _remarks([text for place, text in faults if place is None], [])
         whole_form(work)
         return
     criterion_bar(work, piece)
-    warned = [one.message for one in lint(bodies.lenient(work.body)) if one.criterion_id == work.focus]
-    _remarks([text for place, text in faults if place == work.focus], warned)
-    notes_on(work.rubric_id, work.focus)
+    with st.container(key="remarks"):
+        warned = [one.message for one in lint(bodies.lenient(work.body)) if one.criterion_id == work.focus]
+        _remarks([text for place, text in faults if place == work.focus], warned)
+        notes_on(work.rubric_id, work.focus)
     criterion_form(work, piece)
 
 

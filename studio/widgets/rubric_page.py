@@ -21,7 +21,8 @@ TABS = {"read": "Read", "edit": "Edit", "compare": "Compare", "review": "Review 
 def rubric_page(rubric_id: str) -> None:
     """The page of one rubric; an unknown one says so and leads back."""
     rubric_style()
-    _say()
+    with st.container(key="rubric_news"):
+        _say()
     store = service.store()
     known, stored = rubric_versions.versions(store, rubric_id), rubric_versions.draft(store, rubric_id)
     if not known and not stored:

@@ -3,11 +3,14 @@
 from collections.abc import Hashable
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from db import runs
 from db.store import Store
-from pipeline.rundir import FINISHED, STAGES
+from pipeline import jobs
+from pipeline.rundir import FINISHED, STAGES, RunDir
+from rubrics.errors import UserError
 from studio import session
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run_start import PAGE, who_may_start
@@ -36,7 +39,9 @@ def run_list(store: Store) -> None:
         st.caption(who_may_start(store))
     stages, states = _filters()
     every = runs.runs(store)
-    live = not every.empty and not set(every["state"]) <= FINISHED
+    live = not set(every["state"]) <= FINISHED
+    if (every["state"] == "queued").any():
+        jobs.ensure_worker(store.home)
     st.fragment(run_every="2s" if live else None)(_rows)(store, stages, states)
 
 
@@ -57,13 +62,24 @@ def _filters() -> tuple[list[str], list[str]]:
             selection_mode="multi",
             format_func=lambda state: f"{STATES[state].icon} {STATES[state].word}",
             key="filter_state",
+            wrap=True,
             persist_state="session",
         )
     return list(stages), list(states)
 
 
+def _settle(store: Store, every: pd.DataFrame) -> None:
+    """Write down the end of runs whose process is gone, lest they seem to run for ever while no worker is there."""
+    for run_id in every.loc[every["state"] == "running", "run_id"]:
+        try:
+            jobs.settle(RunDir(store.home / "runs" / run_id))
+        except UserError:  # its files cannot be read, which the run's own page says
+            continue
+
+
 def _rows(store: Store, stages: list[str], states: list[str]) -> None:
     every = runs.runs(store)
+    _settle(store, every)
     if every.empty:
         st.info(
             "No run has been started yet. The first one is usually “Score turns” on a few dialogues: "
@@ -85,15 +101,17 @@ def _rows(store: Store, stages: list[str], states: list[str]) -> None:
 
 
 def _row(row: dict[Hashable, Any], known: dict[str, str]) -> None:
-    with st.container(border=True, gap=None):
-        what, state, rubric, asked = st.columns([4, 2, 3, 2], vertical_alignment="center")
-        with what, st.container(gap=None):
+    """One run; on a narrow page its facts move below its name."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(gap=None, width="stretch"):
             if st.button(f"**{stage_word(row['stage'])}**", key=f"open_{row['run_id']}", type="tertiary"):
                 st.switch_page(PAGE, query_params={"run": row["run_id"]})
             plain_text(row["reason"], "small")
-        with state, st.container(gap="xxsmall"):
+        with st.container(gap="xxsmall", width=150):
             state_badge(row["state"])
-            st.caption(progress_words(row["done"], row["total"], row["unit"]))
-        rubric.caption(version_words(row["rubric_id"], row["rubric_version"]) or "no rubric")
-        with asked:
+            if words := progress_words(row["done"], row["total"], row["unit"]):
+                plain_text(words, "small")
+        with st.container(width=190):
+            plain_text(version_words(row["rubric_id"], row["rubric_version"]) or "no rubric", "small")
+        with st.container(width=130):
             who_and_when(known.get(row["requested_by"], row["requested_by"]), row["created_at"])

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from db import runs
+from db import dialogues, runs
 from db.store import Store
 from pipeline.rundir import Request, RunDir
 from rubrics.schema import Rubric
@@ -36,7 +36,7 @@ def results(store: Store, run: RunDir, request: Request) -> None:
     if request.stage == "score":
         _scored(store, run)
     elif request.stage == "regenerate":
-        _regenerated(run)
+        _regenerated(store, run)
     elif request.stage == "evaluate":
         scorecard(runs.scores(store, run.run_id), run.rubric())
     else:
@@ -138,7 +138,7 @@ def audit_link(dialogue_id: str, turn_index: int) -> str:
     return f"/audit?{urlencode({'dialogue': dialogue_id, 'turn': int(turn_index)})}"
 
 
-def _regenerated(run: RunDir) -> None:
+def _regenerated(store: Store, run: RunDir) -> None:
     attempts = run.read_output("attempts")
     if attempts is None or attempts.empty:
         _nothing()
@@ -151,13 +151,18 @@ def _regenerated(run: RunDir) -> None:
         st.metric("Exchanges that passed", str(int(accepted.sum())))
         st.metric("Answers written", str(len(attempts)))
         st.metric("Revisions per exchange", number(exchanges.mean(), 1))
-    st.page_link(
-        "app_pages/audit.py",
-        label="Read the new dialogues",
-        icon=":material/forum:",
-        query_params={"source": run.run_id},
-    )
+    _read_them(store, run)
     _regeneration_charts(run, attempts, exchanges)
+
+
+def _read_them(store: Store, run: RunDir) -> None:
+    """To the Audit page, with this run's dialogues in its queue."""
+    if run.run_id not in set(dialogues.sources(store)["source"]):
+        return
+    if st.button("Read the new dialogues", key="read_dialogues", icon=":material/forum:"):
+        st.session_state["queue_source"] = run.run_id
+        st.session_state["queue_page"] = 1
+        st.switch_page("app_pages/audit.py")
 
 
 def _regeneration_charts(run: RunDir, attempts: pd.DataFrame, exchanges: pd.Series) -> None:

@@ -19,6 +19,7 @@ from studio.widgets.config_form import (
     check_judges,
     first_settings,
     forget_settings,
+    misfit,
     more_settings,
     warn_of_weak_judge,
     weak_judges,
@@ -181,6 +182,9 @@ def _finish(
         placeholder="What do you want to find out? Others read this beside the results.",
     )
     ready = bool(data.ids) and (version is not None or RUBRIC_PURPOSE[stage] is None)
+    if problem := misfit(stage, config):
+        st.warning(problem, icon=":material/warning:")
+        ready = False
     if not st.button(
         "Start the run", key="submit_run", type="primary", icon=":material/play_arrow:", disabled=not ready
     ):

@@ -144,7 +144,8 @@ def _told(store: Store, request: Request, status: Status) -> str:
         parts.insert(0, waiting_words(_ahead(store, request)))
     elif status.state in FINISHED:
         parts.insert(0, f"ended {ago(status.ended_at)} ({exact(status.ended_at)})")
-    return " · ".join(part for part in parts if part)
+    told = " · ".join(part for part in parts if part)
+    return told[:1].upper() + told[1:]
 
 
 def _actions(store: Store, run: RunDir) -> None:

@@ -204,6 +204,14 @@ def test_no_key_or_identity_of_the_environment_travels(monkeypatch: pytest.Monke
     with chat_server(lambda body, number: completion("x")) as server:
         ask(endpoint(server.url))
     assert "leak-" not in json.dumps(server.headers)
+    assert server.headers[0]["Authorization"] == "Bearer none"
+
+
+def test_the_key_of_the_row_travels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "secret")
+    with chat_server(lambda body, number: completion("x")) as server:
+        ask(endpoint(server.url, api_key_var="JUDGE_KEY"))
+    assert server.headers[0]["Authorization"] == "Bearer secret"
 
 
 def probe_answer(text: str) -> Handler:

@@ -22,7 +22,7 @@ from pipeline.rundir import RunDir
 from pipeline.seeds import Seed
 from pipeline.spans import fault, parse_spans
 from pipeline.turns import Message
-from rubrics.load import LIBRARY, load_rubric, parse_rubric
+from rubrics.load import parse_rubric
 from tests.pipeline.loopback_roles import (
     ANSWER_WORDS,
     GATE,
@@ -216,6 +216,26 @@ def test_a_run_of_nothing_but_failures_stops_early_and_can_be_resumed(tmp_path: 
     assert execute_here(run, tmp_path) == 0
     assert ended(run) == {"max_exchanges": 30}
     assert len(lines(run)) == 30
+
+
+def test_a_dialogue_cut_short_by_a_failure_is_written_once_the_run_cannot_go_on(tmp_path: Path, roles: Roles) -> None:
+    def down_for_the_first(body: Body) -> str:
+        if "dog s0" in json.dumps(body) and len(body["messages"]) > 2:
+            raise Refuse
+        return USER_WORDS
+
+    roles.user = down_for_the_first
+    roles.write_endpoints(tmp_path)
+    first = inputs(1, situation="dog s0")
+    alone = queue(tmp_path, first, max_exchanges=2)
+    assert execute_here(alone, tmp_path) == 1
+    assert lines(alone) == [], "a resume would go on with it under the same id"
+    both = queue(tmp_path, pd.concat([first, inputs(2).tail(1)]), max_exchanges=2)
+    assert execute_here(both, tmp_path) == 0
+    assert [(line["ended_by"], len(line["messages"])) for line in lines(both)] == [
+        ("call_failed", 2),
+        ("max_exchanges", 4),
+    ]
 
 
 def test_a_single_failing_dialogue_fails_the_run_so_that_it_can_be_resumed(tmp_path: Path, roles: Roles) -> None:
@@ -445,9 +465,9 @@ def test_the_embedded_model_rebuilds_a_dialogue(tmp_path: Path) -> None:
     run = jobs.submit(
         tmp_path,
         "regenerate",
-        {"max_exchanges": 2, "max_revisions": 1},
+        {"max_exchanges": 1, "max_revisions": 1},
         inputs=inputs(1),
-        rubric=load_rubric(LIBRARY / "regeneration-gate.yaml"),
+        rubric=parse_rubric(GATE),
         reference=None,
         requested_by="me",
     )
