@@ -6,6 +6,7 @@ person it was answering, and the revisions it has had.
 """
 
 import json
+import threading
 from collections import defaultdict
 from typing import Any, Literal, NamedTuple
 
@@ -59,7 +60,8 @@ class Past:
     @property
     def open_exchange(self) -> list[Attempt]:
         """The attempts at the exchange that has not passed yet, oldest first."""
-        return [attempt for attempt in self.attempts if attempt.exchange == len(self.accepted)]
+        current = len(self.accepted)
+        return [attempt for attempt in self.attempts if attempt.exchange == current]
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -74,12 +76,13 @@ class Past:
 
 
 class Journal:
-    """The attempts of one run: `past` by the new dialogue's id, and the file that they are appended to."""
+    """The attempts of one run: `past` by the new dialogue's id, and the file that any thread may append to."""
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
         self.file = run.path / "outputs" / "attempts.jsonl"
         self.past: dict[str, Past] = defaultdict(Past)
+        self._lock = threading.Lock()
         self.file.parent.mkdir(parents=True, exist_ok=True)
         for number, line in enumerate(cut_torn_line(self.file).splitlines(), start=1):
             self._take_in(_parsed(line, f"{self.file} line {number}"))
@@ -102,13 +105,14 @@ class Journal:
         attempts = [attempt for past in self.past.values() for attempt in past.attempts]
         pairs = [(attempt.revision, Verdict(**verdict)) for attempt in attempts for verdict in attempt.verdicts]
         frame = verdict_frame([verdict for _, verdict in pairs], self.run.run_id)
-        return frame.assign(sample_index=[revision for revision, _ in pairs])
+        return frame.assign(sample_index=pd.Series([revision for revision, _ in pairs], dtype="int64"))
 
     def _append(self, line: dict[str, Any]) -> None:
         # Models can write half a surrogate pair, which is no text; what is kept in memory is what was written.
         data = json.dumps(line, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
-        append_line(self.file, data)
-        self._take_in(json.loads(data))
+        with self._lock:
+            append_line(self.file, data)
+            self._take_in(json.loads(data))
 
     def _take_in(self, line: dict[str, Any]) -> None:
         past = self.past[line["dialogue_id"]]

@@ -3,6 +3,7 @@
 Everything that was paid for is in the journal before the next call, and the journal alone says where to go on.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
@@ -58,9 +59,7 @@ class DialogueLoop:
             ended_by = await self._exchanges(dialogue_id, seed, past)
         except RoleFailed as error:
             failure, ended_by = error, error.ended_by
-        self.journal.end(dialogue_id, ended_by)
-        exchanges = len(past.accepted)
-        self.run.append_event("dialogue_done", dialogue_id=dialogue_id, exchanges=exchanges, ended_by=ended_by)
+        await asyncio.to_thread(self._write_end, dialogue_id, len(past.accepted), ended_by)
         return failure
 
     async def _exchanges(self, dialogue_id: str, seed: Seed, past: Past) -> EndedBy:
@@ -85,7 +84,8 @@ class DialogueLoop:
                 dialogue_id, exchange, seed.person, seed.situation, history, answer.text, gold_emotion=seed.emotion
             )
             judged = await self._judge(turn, answer)
-            self._write_down(turn, seed, revision, answer, judged)
+            # A flush to disk takes milliseconds, in which other dialogues should get on.
+            await asyncio.to_thread(self._write_down, turn, seed, revision, answer, judged)
             if judged.verdict is None:
                 raise RoleFailed(f"the evaluator, {self.config.evaluator}: {_why(judged)}", "judge_failed")
             if judged.verdict != "FAIL":
@@ -148,6 +148,10 @@ class DialogueLoop:
         self.journal.add(attempt)
         address = {"dialogue_id": turn.dialogue_id, "exchange": turn.turn_index, "revision": revision}
         self.run.append_event("attempt", **address, verdict=judged.verdict, judged=attempt.judged)
+
+    def _write_end(self, dialogue_id: str, exchanges: int, ended_by: EndedBy) -> None:
+        self.journal.end(dialogue_id, ended_by)
+        self.run.append_event("dialogue_done", dialogue_id=dialogue_id, exchanges=exchanges, ended_by=ended_by)
 
     def _number(self, *address: object) -> int:
         """A sampling seed of its own for every call, the same in every rerun of the request: 31 bits."""

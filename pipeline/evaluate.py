@@ -7,7 +7,9 @@ outputs/scores.parquet     which (base | trained | difference), measure, value, 
 
 import asyncio
 import random
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +21,7 @@ from pipeline.client import Client, check
 from pipeline.configs import EvaluateConfig
 from pipeline.embedded import connect
 from pipeline.emotions import GROUP_OF
-from pipeline.endpoints import endpoint
+from pipeline.endpoints import Endpoint, endpoint
 from pipeline.judge import Judge, Verdict, verdict_frame
 from pipeline.judging import judge_turns
 from pipeline.rundir import RunDir
@@ -34,6 +36,8 @@ Which = Literal["base", "trained"]
 # By model: the chosen turns with the model's answers as their texts; the verdicts of those.
 Answered = Mapping[Which, Mapping[scorecard.Address, Turn]]
 Judged = Mapping[Which, Mapping[scorecard.Address, Sequence[Verdict]]]
+REPORT_EVERY_S = 0.5
+SPENT = ("cost", "tokens_in", "tokens_out")
 SAMPLE_INDEX: dict[Which, int] = {"base": 0, "trained": 1}
 ANSWER_TYPES = {
     "which": "string",
@@ -58,7 +62,8 @@ SCORE_TYPES = {
 def run(run: RunDir, home: Path) -> None:
     """Answer, judge and score. Answers that an earlier attempt wrote are kept, verdicts come from the cache.
 
-    Raises UserError for a model, dialogues or a judge that cannot be used, Cancelled when asked to stop.
+    Raises UserError for a model, dialogues or a judge that cannot be used, and, after writing what could be measured,
+    when not one answer could be judged; Cancelled when asked to stop.
     """
     config = EvaluateConfig.model_validate(run.request().config)
     rubric = run.rubric()
@@ -72,9 +77,10 @@ def run(run: RunDir, home: Path) -> None:
     with connect(endpoint(home, config.judge), home) as judge:
         check(judge)
         answered = {which: _answers(run, home, which, name, turns, progress) for which, name in models.items()}
-        client, cache = Client(judge), VerdictCache(home / "cache" / "verdicts.sqlite")
-        judged = asyncio.run(_judge_all(run, rubric, client, cache, answered, progress))
+        with closing(VerdictCache(home / "cache" / "verdicts.sqlite")) as cache:
+            judged = asyncio.run(_judge_all(run, rubric, judge, cache, answered, progress))
     _write(run, judged, _score(run, rubric, turns, answered, judged))
+    _complain_if_nothing_judged(judged, judge)
 
 
 def choose_turns(inputs: pd.DataFrame, max_turns: int, seed: int) -> list[Turn]:
@@ -96,20 +102,26 @@ def choose_turns(inputs: pd.DataFrame, max_turns: int, seed: int) -> list[Turn]:
 
 
 class _Progress:
-    """Answers written and judged, together."""
+    """Answers written and judged, together, and what judging cost."""
 
     def __init__(self, run: RunDir, total: int) -> None:
-        self._run, self._through = run, 0
+        self._run, self._before, self._through, self._told = run, run.status(), 0, time.monotonic()
         run.update_status(done=0, total=total, unit="answers written and judged")
 
     def now(self, done: int) -> None:
-        """So many of the part that is under way."""
-        self._run.update_status(done=self._through + done)
+        """So many of the part that is under way; told at most twice a second."""
+        if time.monotonic() - self._told >= REPORT_EVERY_S:
+            self._tell(done)
 
-    def through(self, part: int) -> None:
-        """A part of so many is finished."""
+    def through(self, part: int, client: Client | None = None) -> None:
+        """A part of so many is finished; `client` counted what it cost."""
         self._through += part
-        self.now(0)
+        spent = {name: getattr(self._before, name) + getattr(client, name) for name in SPENT} if client else {}
+        self._tell(0, **spent)
+
+    def _tell(self, done: int, **spent: float) -> None:
+        self._told = time.monotonic()
+        self._run.update_status(done=self._through + done, **spent)
 
 
 def _answers(
@@ -140,16 +152,16 @@ def _ask(run: RunDir, home: Path, which: Which, name: str, turns: Sequence[Turn]
 
 
 async def _judge_all(
-    run: RunDir, rubric: Rubric, client: Client, cache: VerdictCache, answered: Answered, progress: _Progress
+    run: RunDir, rubric: Rubric, endpoint: Endpoint, cache: VerdictCache, answered: Answered, progress: _Progress
 ) -> dict[Which, dict[scorecard.Address, list[Verdict]]]:
     """The verdicts of every answer, model after model."""
     judged: dict[Which, dict[scorecard.Address, list[Verdict]]] = {}
-    async with client:
+    async with Client(endpoint) as client:
         judge = Judge(client, rubric, cache, rubric_version=version_of(run))
         for which, turns in answered.items():
             verdicts = await judge_turns(judge, list(turns.values()), run, progress.now)
             judged[which] = dict(zip(turns, verdicts, strict=True))
-            progress.through(len(turns))
+            progress.through(len(turns), client)
     return judged
 
 
@@ -185,6 +197,15 @@ def _write(run: RunDir, judged: Judged, lines: Sequence[scorecard.Score]) -> Non
     for which in dict.fromkeys(line.which for line in lines):
         measures = [line._asdict() for line in lines if line.which == which]
         run.append_event("summary", which=which, measures=measures)
+
+
+def _complain_if_nothing_judged(judged: Judged, judge: Endpoint) -> None:
+    asked = [v for verdicts in judged.values() for some in verdicts.values() for v in some if v.prompt_hash]
+    if asked and not any(v.outcome == "scored" for v in asked):
+        raise UserError(
+            f"endpoint {judge.name}: not one answer could be judged ({asked[-1].outcome}: {asked[-1].reason}); "
+            f"mend or change the judge, then resume"
+        )
 
 
 def _address(turn: Turn) -> scorecard.Address:

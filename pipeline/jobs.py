@@ -171,6 +171,7 @@ def ensure_worker(home: Path) -> None:
     """Start a worker that outlives this process, unless one holds `home/worker.lock`. Does not wait for it."""
     if processes.is_locked(home / "worker.lock"):
         return
+    home.mkdir(parents=True, exist_ok=True)
     with (home / "worker.log").open("ab") as log:
         worker = start_detached(["worker", "--home", str(home.resolve())], log)
     threading.Thread(target=worker.wait, name="reap worker", daemon=True).start()

@@ -25,7 +25,7 @@ from collections.abc import Container, Iterable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
-from pipeline.attempts import Journal, Past
+from pipeline.attempts import EndedBy, Journal, Past
 from pipeline.cache import VerdictCache
 from pipeline.client import Client, check
 from pipeline.configs import RegenerateConfig
@@ -39,6 +39,13 @@ from pipeline.stage import unless_cancelled
 from rubrics.errors import UserError
 
 FAILURES_IN_A_ROW = 3
+IN_WORDS: dict[EndedBy, str] = {
+    "solved": "solved",
+    "max_exchanges": "at the cap of exchanges",
+    "revisions_exhausted": "ended when all revisions had failed",
+    "judge_failed": "ended without a verdict",
+    "call_failed": "ended without an answer",
+}
 REPORT_EVERY_S = 0.5
 
 
@@ -151,7 +158,9 @@ class _Watch:
 
 def _sum_up(run: RunDir, journal: Journal) -> None:
     """Say how the dialogues ended. Raises UserError when every one failed, so that the run can be resumed."""
-    counts = Counter(past.ended_by for past in journal.past.values())
+    counts = Counter(past.ended_by for past in journal.past.values() if past.ended_by)
     run.append_event("summary", ended_by=dict(counts))
+    told = ", ".join(f"{counts[ended_by]} {words}" for ended_by, words in IN_WORDS.items() if counts[ended_by])
     if not any(past.is_final for past in journal.past.values()):
-        raise UserError(f"no dialogue was rebuilt: {dict(counts)}; look at the endpoints, then resume")
+        raise UserError(f"no dialogue was rebuilt: {told}; look at the endpoints, then resume")
+    run.update_status(message=told)

@@ -53,7 +53,7 @@ async def unless_cancelled(run: RunDir, work: Coroutine[Any, Any, T]) -> T:
 
 
 class End(NamedTuple):
-    """How a stage ended; `message` is one line and empty when all is well."""
+    """How a stage ended; `message` is one line. Of a stage that is done it is what the stage left in the status."""
 
     state: State
     exit_code: int
@@ -107,7 +107,7 @@ def _how_it_ends(run: RunDir, home: Path, work: Work) -> End:
             work(run, home)
     except BaseException as error:  # nothing may end the process without saying so
         return _end_of(run, error)
-    return End("done", EXIT_DONE)
+    return End("done", EXIT_DONE, run.status().message)
 
 
 def _end_of(run: RunDir, error: BaseException) -> End:

@@ -44,7 +44,8 @@ def execute_here(run: RunDir, home: Path) -> int:
     code = execute(run, home, lambda run, home: import_module(module).run(run, home))
     status = run.status()
     if code == EXIT_DONE:
-        print(f"done: {status.done} of {status.total} {status.unit or 'items'}; see {run.path / 'outputs'}")
+        said = f" ({status.message})" if status.message else ""
+        print(f"done: {status.done} of {status.total} {status.unit or 'items'}{said}; see {run.path / 'outputs'}")
     else:
         print(f"{status.state}: {status.message}", file=sys.stderr)
     return code

@@ -1,6 +1,7 @@
 """Rubric-ERL: group-relative policy optimisation on format, emotion and rubric rewards (Kardia-R1, second stage)."""
 
 import asyncio
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,7 +60,7 @@ def arguments(run: RunDir, config: GrpoConfig) -> TrlConfig:
     return TrlConfig(
         **shared,
         num_generations=config.num_generations,
-        # One generation and one update per optimiser step, so that a checkpoint may lie on any: resuming is exact there.
+        # One generation and one update per step, so that a checkpoint may lie on any step: resuming is exact there.
         steps_per_generation=shared["gradient_accumulation_steps"],
         num_iterations=1,
         max_completion_length=config.max_completion_length,
@@ -109,8 +110,9 @@ def _train(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric, judg
 def _prompts(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric) -> Dataset:
     """Prompts enough for every step, none longer than the model's context leaves beside the answer."""
     room = loaded.model.config.max_position_embeddings - config.max_completion_length
-    need = config.max_steps * config.batch_size // config.num_generations
+    in_a_step = config.batch_size // config.num_generations
     build = data.grpo_row(loaded.tokenizer, room, gold_needed=rubric.reward.emotion > 0)
-    chosen = data.select(run.inputs(), build, need, run.request().seed)
+    chosen = data.select(run.inputs(), build, config.max_steps * in_a_step, run.request().seed)
     data.tell(run, chosen)
-    return Dataset.from_list(chosen.rows)
+    # The trainer passes over what does not fill a step, so fewer prompts than one step takes come more than once.
+    return Dataset.from_list(list(islice(cycle(chosen.rows), max(in_a_step, len(chosen.rows)))))

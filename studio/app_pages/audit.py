@@ -9,7 +9,7 @@ from studio.widgets.audit_panel import audit_panel
 from studio.widgets.dialogue_open import Open, open_dialogue
 from studio.widgets.dialogue_pane import dialogue_pane
 from studio.widgets.dialogue_place import go_to, place
-from studio.widgets.dialogue_queue import first_in_queue, progress_line, queue_panel, step_buttons
+from studio.widgets.dialogue_queue import dialogue_steps, first_in_queue, progress_line, queue_panel
 from studio.widgets.plain_text import text_style
 from studio.widgets.turn_follow import follow_turn
 
@@ -51,18 +51,16 @@ text_style()
 with st.container(key="audit_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.header("Audit", anchor=False, width="content")
     progress_line()
-    steps = st.container(horizontal=True, width="content")
 
 filter = queue_panel(place().dialogue_id)
 audit = opened()
 around = dialogues.neighbours(service.store(), filter, place().dialogue_id)
-with steps:
-    step_buttons(around)
-
 if audit:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         dialogue_pane(audit, *switches())
     with right:
-        audit_panel(audit)
+        audit_panel(audit, around)
     follow_turn(audit.dialogue.dialogue_id, audit.turn or 0)
+elif around.total:
+    dialogue_steps(around)

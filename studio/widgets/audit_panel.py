@@ -5,12 +5,14 @@ from collections.abc import Callable
 import streamlit as st
 
 from db import audits
+from db.dialogues import Neighbours
 from db.rubric_versions import Version
 from rubrics.schema import Purpose
 from studio import service, session
 from studio.widgets.dialogue_open import Open
 from studio.widgets.dialogue_person import person_panel
 from studio.widgets.dialogue_place import go_to
+from studio.widgets.dialogue_queue import dialogue_steps
 from studio.widgets.dialogue_receipt import new_id, receipt, save
 from studio.widgets.flag_names import rubric_choice, working_rubric
 from studio.widgets.flag_panel import flag_panel
@@ -21,34 +23,41 @@ from studio.widgets.turn_machine import machine_scores
 TABS = ("Flags", "Scores", "Person", "Machine scores")
 
 
-def audit_panel(audit: Open) -> None:
+def audit_panel(audit: Open, around: Neighbours) -> None:
     """The panel of the turn in focus. Only the open tab is drawn, so only its keys answer."""
     with st.container(key="side_panel", gap="small"):
-        _head(audit)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _turn_steps(audit)
+            dialogue_steps(around, is_finished=audit.state.finished)
+            _finish(audit)
         if audit.refusal:
             st.caption(f":material/visibility: You are reading only. {escaped(audit.refusal)}.")
         else:
             receipt()
-        flags, scores, person, machine = st.tabs(TABS, key="panel", on_change="rerun")
-        if flags.open:
-            with flags:
-                _marks(audit, "flags", flag_panel)
-        if scores.open:
-            with scores:
-                _marks(audit, "score", score_panel)
-        if person.open:
-            with person:
-                person_panel(audit.dialogue)
-        if machine.open:
-            with machine:
-                machine_scores(audit.dialogue, audit.turn or 0)
+        _tabs(audit)
 
 
-def _head(audit: Open) -> None:
-    """Where we are, a step either way, and finishing."""
+def _tabs(audit: Open) -> None:
+    flags, scores, person, machine = st.tabs(TABS, key="panel", on_change="rerun")
+    if flags.open:
+        with flags:
+            _marks(audit, "flags", flag_panel)
+    if scores.open:
+        with scores:
+            _marks(audit, "score", score_panel)
+    if person.open:
+        with person:
+            person_panel(audit.dialogue)
+    if machine.open:
+        with machine:
+            machine_scores(audit.dialogue, audit.turn or 0)
+
+
+def _turn_steps(audit: Open) -> None:
+    """Where we are in the dialogue, and a step either way: each button names the turn it goes to."""
     turns, turn = audit.dialogue.n_turns, audit.turn
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**Turn {turn + 1} of {turns}**" if turn is not None else "**No assistant turn**", width="content")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        st.markdown(f"**Turn {turn + 1} of {turns}**" if turn is not None else "**No turn**", width=95)
         for word, key, target in (("Previous", "K", (turn or 0) - 1), ("Next", "J", (turn or 0) + 1)):
             st.button(
                 word,
@@ -57,9 +66,7 @@ def _head(audit: Open) -> None:
                 disabled=turn is None or not 0 <= target < turns,
                 on_click=go_to,
                 args=[audit.dialogue.dialogue_id, target],
-                help=f"{word} turn",
             )
-    _finish(audit)
 
 
 def _finish(audit: Open) -> None:

@@ -119,37 +119,39 @@ def _fields(stage: Stage, names: Sequence[str], offer: Offer) -> dict[str, Any]:
     columns = st.columns(2)
     values = {}
     for place, name in enumerate(names):
+        # Set as state and not as the widget's own default: only so does a browser take the value of another stage.
+        st.session_state.setdefault(_key(name), _default(name, told[name], offer))
         with columns[place % 2]:
             values[name] = _field(name, told[name], offer)
     return values
 
 
-def _field(name: str, told: Mapping[str, Any], offer: Offer) -> str | float:
+def _default(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
     default = offer.preset.get(name, told["default"])
+    return float(default) if told["type"] == "number" else default
+
+
+def _field(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
     if name in _ENDPOINTS:
-        return _endpoint(name, told, offer.endpoints, default)
+        return _endpoint(name, told, offer.endpoints)
     if name in _MODELS:
-        return _model(name, told, offer.models, default)
-    return _number(name, told, default)
+        return _model(name, told, offer.models)
+    return _number(name, told)
 
 
-def _endpoint(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint], default: str) -> str:
-    options = list(known)
+def _endpoint(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint]) -> str:
     words = {one.name: f"{'Built-in model' if one.embedded else one.name} ({one.model})" for one in known.values()}
-    index = options.index(default) if default in options else 0
-    return str(st.selectbox(LABELS[name], options, index=index, format_func=words.__getitem__, **_told(name, told)))
+    return str(st.selectbox(LABELS[name], list(known), format_func=words.__getitem__, **_told(name, told)))
 
 
-def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame, default: str) -> str:
+def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> str:
     """Built-in models, those trained here, or whatever one types: a folder or the id of a model on the hub."""
     when = zip(models["run_id"], models["created_at"], strict=True)
     trained = {run_id: f"{model_name(run_id)}, {exact(created_at)}" for run_id, created_at in when}
     words = {**_NO_MODEL, **trained} if told["default"] == "" else {**BUILT_IN, **trained}
-    options = list(words) if default in words else [*words, default]
     chosen = st.selectbox(
         LABELS[name],
-        options,
-        index=options.index(default),
+        list(words),
         format_func=lambda option: words.get(option, option),
         accept_new_options=True,
         **_told(name, told),
@@ -157,23 +159,26 @@ def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame, default: st
     return str(chosen or "")
 
 
-def _number(name: str, told: Mapping[str, Any], default: float) -> float:
+def _number(name: str, told: Mapping[str, Any]) -> Any:
     """Bounds that a widget cannot hold (above 0, but not 0) are checked when the run is started."""
     whole = told["type"] == "integer"
     kind = int if whole else float
     low, high = told.get("minimum", told.get("exclusiveMinimum")), told.get("maximum")
-    tiny = not whole and 0 < default < 1e-2
+    tiny = not whole and 0 < told["default"] < 1e-2
     return st.number_input(
         LABELS[name],
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
-        value=kind(default),
-        step=1 if whole else default / 2 if tiny else 0.1,
+        step=1 if whole else told["default"] / 2 if tiny else 0.1,
         format="%d" if whole else "%.1e" if tiny else "%.2f",
         **_told(name, told),
     )
 
 
+def _key(name: str) -> str:
+    return f"config_{name}"
+
+
 def _told(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
     about = told["description"]
-    return {"key": f"config_{name}", "help": f"{about[:1].upper()}{about[1:]}."}
+    return {"key": _key(name), "help": f"{about[:1].upper()}{about[1:]}."}

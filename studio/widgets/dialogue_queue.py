@@ -1,6 +1,7 @@
 """Which dialogues are before the auditor: filters, a list a page at a time, and what comes before and after."""
 
 from html import escape
+from zlib import crc32
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from pipeline.emotions import EMOTIONS
 from studio import service, session
 from studio.widgets.dialogue_place import go_to
 from studio.widgets.names import escaped
+from studio.widgets.run_words import amount
 
 _PAGE = 8
 _OPEN = "queue"
@@ -20,9 +22,8 @@ def queue_panel(current: str) -> Filter:
     """The fold-out with filters and list; gives the filter back."""
     filter = _current_filter()
     total = dialogues.count(service.store(), filter)
-    panel = st.expander(
-        f"Queue: {_so_many(total)}{_words(filter)}", key=_OPEN, on_change="rerun", icon=":material/list:"
-    )
+    # The label never changes: with another one it would be another fold-out, and shut.
+    panel = st.expander("Queue and filters", key=_OPEN, on_change="rerun", icon=":material/list:")
     if panel.open:
         with panel:
             _filters()
@@ -31,13 +32,13 @@ def queue_panel(current: str) -> Filter:
 
 
 def progress_line() -> None:
-    """How many dialogues the person here has finished, of all there are; for readers, how many there are."""
-    total = dialogues.count(service.store(), Filter())
-    if not session.allowed("audit"):
-        st.caption(_so_many(total), width="content")
-        return
-    done = audits.progress(service.store(), session.here().person_id)
-    st.caption(f"You finished {done.finished:,} of {_so_many(total)} and set {done.flags:,} flags.", width="content")
+    """What the filter lets through, and how far the person here is with all there is."""
+    filter, total = _current_filter(), dialogues.count(service.store(), Filter())
+    words = f"Queue: {amount(dialogues.count(service.store(), filter), 'dialogue')}{_words(filter)}."
+    if session.allowed("audit"):
+        done = audits.progress(service.store(), session.here().person_id)
+        words += f" You finished {done.finished:,} of {amount(total, 'dialogue')} and set {amount(done.flags, 'flag')}."
+    st.caption(words, width="content")
 
 
 def first_in_queue() -> str:
@@ -46,21 +47,20 @@ def first_in_queue() -> str:
     return found[0].dialogue_id if found else ""
 
 
-def step_buttons(around: Neighbours) -> None:
-    """To the dialogue before and the one after, within the filter."""
-    for way, word, key, target in (
-        ("previous", "Previous dialogue", "P", around.previous_id),
-        ("next", "Next dialogue", "N", around.next_id),
-    ):
-        st.button(
-            word,
-            key=f"{way}_dialogue",
-            shortcut=key,
-            disabled=target is None,
-            on_click=go_to,
-            args=[target or ""],
-            icon=":material/arrow_back:" if way == "previous" else ":material/arrow_forward:",
-        )
+def dialogue_steps(around: Neighbours, is_finished: bool = False) -> None:
+    """To the dialogue before and the one after, within the filter; after finishing, the next is the thing to press."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        st.markdown("**Dialogue**", width=95)
+        for word, key, target in (("Previous", "P", around.previous_id), ("Next", "N", around.next_id)):
+            st.button(
+                word,
+                key=f"{word.lower()}_dialogue",
+                shortcut=key,
+                type="primary" if is_finished and word == "Next" else "secondary",
+                disabled=target is None,
+                on_click=go_to,
+                args=[target or ""],
+            )
 
 
 def _current_filter() -> Filter:
@@ -80,7 +80,7 @@ def _filters() -> None:
     store = service.store()
     st.session_state.setdefault("queue_unfinished", session.allowed("audit"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Words in the dialogue", key="queue_text", on_change=_from_the_start, persist_state="session")
+        st.text_input("Words in the dialogue", key="queue_text", persist_state="session")
         for name, label, options in (
             ("emotion", "Emotion", list(EMOTIONS)),
             ("source", "Source", dialogues.sources(store)["source"].tolist()),
@@ -92,27 +92,29 @@ def _filters() -> None:
                 index=None,
                 placeholder="Any",
                 key=f"queue_{name}",
-                on_change=_from_the_start,
                 persist_state="session",
             )
-        st.toggle("Not finished by me", key="queue_unfinished", on_change=_from_the_start, persist_state="session")
+        st.toggle("Not finished by me", key="queue_unfinished", persist_state="session")
 
 
 def _list(filter: Filter, total: int, current: str) -> None:
     if not total:
         st.info(_nothing(filter))
         return
-    pages = -(-total // _PAGE)
-    page = min(st.session_state.get("queue_page", 1), pages)
-    st.session_state["queue_page"] = page
-    for item in queue(service.store(), session.here().person_id, filter, _PAGE, (page - 1) * _PAGE):
-        _row(item, item.dialogue_id == current)
+    rows, pages = st.container(gap="small"), -(-total // _PAGE)
+    page = 1
     if pages > 1:
-        st.pagination(pages, key="queue_page", persist_state="session")
+        # Another filter is another list, and begins at its first page.
+        page = min(
+            st.pagination(pages, key=f"queue_page_{crc32(repr(filter).encode())}", persist_state="session"), pages
+        )
+    with rows:
+        for item in queue(service.store(), session.here().person_id, filter, _PAGE, (page - 1) * _PAGE):
+            _row(item, item.dialogue_id == current)
 
 
 def _row(item: Waiting, is_open: bool) -> None:
-    marks = [f"{item.n_turns} turns", *([f"{item.flags} of your flags"] if item.flags else [])]
+    marks = [amount(item.n_turns, "turn"), *([f"{amount(item.flags, 'flag')} of yours"] if item.flags else [])]
     marks += ["finished by you"] if item.finished else []
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(
@@ -134,10 +136,6 @@ def _open(dialogue_id: str) -> None:
     st.session_state[_OPEN] = False
 
 
-def _from_the_start() -> None:
-    st.session_state["queue_page"] = 1
-
-
 def _nothing(filter: Filter) -> str:
     if filter == Filter():
         return "There are no dialogues yet. Import a file: `python -m db import FILE`"
@@ -149,8 +147,4 @@ def _nothing(filter: Filter) -> str:
 def _words(filter: Filter) -> str:
     said = [filter.emotion, filter.source, filter.persona_id, f"“{filter.text.strip()}”" if filter.text.strip() else ""]
     said.append("not finished by you" if filter.unfinished_by else "")
-    return "".join(f" · {escaped(word)}" for word in said if word)
-
-
-def _so_many(total: int) -> str:
-    return f"{total:,} dialogue{'' if total == 1 else 's'}"
+    return "".join(f", {escaped(word)}" for word in said if word)

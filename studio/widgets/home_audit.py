@@ -34,7 +34,7 @@ def next_audit(person: Person) -> None:
         elif st.button(
             "Go on with your audit" if progress.started else "Start your audit",
             key="go_on_audit",
-            type="primary",
+            type="primary" if "annotator" in person.roles else "secondary",
             icon=":material/forum:",
         ):
             st.switch_page(PAGE, query_params={"dialogue": str(left["dialogue_id"].iloc[0])})

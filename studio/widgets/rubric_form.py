@@ -75,11 +75,9 @@ def _in_focus(work: Work, faults: Faults) -> None:
 
 def _remarks(faults: list[str], warnings: list[str]) -> None:
     if faults:
-        st.error(f"Before it can be submitted:\n{_bullets(faults)}", icon=":material/edit_note:")
-    if warnings:
-        st.warning(
-            f"It can be submitted, and would be stronger with this:\n{_bullets(warnings)}", icon=":material/lightbulb:"
-        )
+        st.warning(f"Before it can be submitted:\n{_bullets(faults)}", icon=":material/edit_note:")
+    elif warnings:
+        st.caption(f":material/lightbulb: This would make it stronger:\n{_bullets(warnings)}")
 
 
 def _bullets(lines: list[str]) -> str:
@@ -102,7 +100,11 @@ def _reopen(rubric_id: str) -> None:
 
 
 def _news(work: Work, stored: Draft) -> None:
-    """What happened to the draft while it was open here."""
+    """What a reviewer asked for, and what happened to the draft while it was open here."""
+    base = rubric_versions.version(service.store(), work.rubric_id, work.base_version) if work.base_version else None
+    if base and base.state == "changes_requested":
+        who, why = escaped(name_of(base.decided_by)), escaped(base.reason)
+        st.info(f"{who} asked for changes in version {base.version}: “{why}”", icon=":material/undo:")
     if stored.revision != work.revision:
         st.warning(
             f"{escaped(name_of(stored.updated_by))} saved this draft {ago(stored.updated_at)}, while you were typing. "

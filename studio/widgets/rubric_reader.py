@@ -56,10 +56,14 @@ def _scale(criterion: Criterion) -> str:
     plain = {"binary": {0: "No", 1: "Yes"}, "points": {0: "Not met", 1: "Met"}}.get(criterion.kind, {})
     if plain and not criterion.anchors:
         return ""
-    rows = [(level, criterion.anchors.get(level) or plain.get(level, "")) for level in range(low, high + 1)]
-    unsaid = '<span class="kr-unsaid">between its neighbours</span>'
-    cells = "".join(f'<tr><th scope="row">{level}</th><td>{escape(text) or unsaid}</td></tr>' for level, text in rows)
+    rows = [(level, criterion.anchors.get(level, plain.get(level))) for level in range(low, high + 1)]
+    cells = "".join(f'<tr><th scope="row">{level}</th><td>{_anchor(text)}</td></tr>' for level, text in rows)
     return f"<table>{cells}</table>"
+
+
+def _anchor(text: str | None) -> str:
+    unsaid = "between its neighbours" if text is None else "not written yet"
+    return escape(text or "") or f'<span class="kr-unsaid">{unsaid}</span>'
 
 
 def _effects(rubric: Rubric, criterion: Criterion) -> list[tuple[str, str]]:

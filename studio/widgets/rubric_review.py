@@ -1,6 +1,7 @@
 """Deciding on a version: the difference to what it was made from, a reason, and two buttons. `db` holds the rules."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
@@ -10,6 +11,7 @@ from db.rubric_versions import Version
 from db.store import Store
 from rubrics.errors import UserError
 from studio import service, session
+from studio.widgets import rubric_fields as fields
 from studio.widgets.names import escaped, name_of, names_of
 from studio.widgets.rubric_compare import show_difference
 from studio.widgets.rubric_reader import show_rubric
@@ -38,14 +40,13 @@ def retire_panel(version: Version) -> None:
         return
     with st.expander(f"Retire version {version.version}", key="retire_menu"):
         st.caption("New runs and audits can no longer use it. What was made with it stays, and still names it.")
-        st.text_area("Why?", key="retire_reason", height=80)
+        _reason("Why?", "retire_reason", version)
         st.button(
             "Retire",
             key="retire",
             on_click=_decide,
             args=(rubric_versions.retire, version, "retire_reason"),
         )
-        _fault()
 
 
 def _difference(version: Version) -> None:
@@ -72,35 +73,38 @@ def _may_not(version: Version) -> str:
 
 
 def _decide_here(version: Version) -> None:
-    st.text_area(
-        "Your reason",
-        key="decision_reason",
-        height=100,
+    _reason("Your reason", "decision_reason", version)
+    with st.container(horizontal=True):
+        for key, words, act in (
+            ("approve", "Approve", rubric_versions.approve),
+            ("request_changes", "Request changes", rubric_versions.request_changes),
+        ):
+            kind: Literal["primary", "secondary"] = "primary" if key == "approve" else "secondary"
+            st.button(words, key=key, type=kind, on_click=_decide, args=(act, version, "decision_reason"))
+
+
+def _reason(label: str, key: str, version: Version) -> None:
+    """The reason as typed so far, kept while other tabs are read; below it, why the last try was refused."""
+    kept = f"{key}_{version.rubric_id}_{version.version}"
+    fields.long_text(
+        label,
+        key,
+        st.session_state.get(kept, ""),
+        lambda text: st.session_state.update({kept: text}),
         placeholder="What convinced you, or what has to change. It stays with the version and everybody can read it.",
     )
-    _fault()
-    with st.container(horizontal=True):
-        for key, words, kind, act in (
-            ("approve", "Approve", "primary", rubric_versions.approve),
-            ("request_changes", "Request changes", "secondary", rubric_versions.request_changes),
-        ):
-            st.button(words, key=key, type=kind, on_click=_decide, args=(act, version, "decision_reason"))  # type: ignore[arg-type]
+    with st.container(key=f"{key}_fault"):
+        if fault := st.session_state.pop("decision_fault", ""):
+            st.error(fault, icon=":material/error:")
 
 
 def _decide(act: Decide, version: Version, reason_key: str) -> None:
     """Callback: a refused decision leaves the typed reason where it is."""
+    store, here, reason = service.store(), session.here(), st.session_state.get(reason_key) or ""
     try:
-        decided = act(
-            service.store(), session.here(), version.rubric_id, version.version, st.session_state.get(reason_key) or ""
-        )
+        decided = act(store, here, version.rubric_id, version.version, reason)
     except UserError as error:
         st.session_state.decision_fault = str(error)
         return
-    st.session_state[reason_key] = ""
-    receipt = f"Version {decided.version} {WORDS[decided.state]} {clock(decided.decided_at)}"
-    st.session_state.rubric_receipt = receipt
-
-
-def _fault() -> None:
-    if fault := st.session_state.pop("decision_fault", ""):
-        st.error(fault, icon=":material/error:")
+    words = WORDS[decided.state]
+    st.session_state.rubric_receipt = f"Version {decided.version} {words} {clock(decided.decided_at)}"

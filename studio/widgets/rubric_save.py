@@ -17,8 +17,7 @@ def save_bar(work: Work) -> None:
         if work.dirty:
             st.markdown(":orange[:material/edit:] **Unsaved changes**", width="content")
         else:
-            who = escaped(name_of(work.saved_by))
-            st.caption(f"Saved {clock(work.saved_at)} by {who}", help=exact(work.saved_at), width="content")
+            st.caption(f"Saved {exact(work.saved_at)} by {escaped(name_of(work.saved_by))}", width="content")
         st.space("stretch")
         if work.dirty:
             st.button("Take back", key="take_back", on_click=works.take_back, args=(work,))

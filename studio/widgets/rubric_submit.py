@@ -1,5 +1,7 @@
 """From draft to review: what changed, what is missing, who can approve, a note, and the button."""
 
+from functools import partial
+
 import streamlit as st
 
 from db import rubric_versions
@@ -9,6 +11,7 @@ from rubrics.diff import compare
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets import rubric_bodies as bodies
+from studio.widgets import rubric_fields as fields
 from studio.widgets import rubric_work as works
 from studio.widgets.names import escaped
 from studio.widgets.rubric_contents import Faults
@@ -26,9 +29,11 @@ def submit_section(work: Work, faults: Faults) -> None:
             st.caption(
                 f"{_count(len(faults), 'thing')} to mend first, in {_count(len(places), 'part')} marked on the left."
             )
-        st.text_area(
+        fields.long_text(
             "What did you change, and why?",
-            key="submit_note",
+            "submit_note",
+            work.note,
+            partial(setattr, work, "note"),
             height=80,
             placeholder="For whoever reviews it, and for later.",
         )
@@ -64,11 +69,10 @@ def _what_next(work: Work) -> str:
 
 
 def _submit(work: Work) -> None:
-    note = st.session_state.submit_note
     try:
         if works.save(work) is None:  # somebody else saved first: the clash panel takes over
             st.rerun()
-        frozen = rubric_versions.submit(service.store(), session.here(), work.rubric_id, work.revision, note)
+        frozen = rubric_versions.submit(service.store(), session.here(), work.rubric_id, work.revision, work.note)
     except DraftClash as clash:
         work.clash = clash.stored
         st.rerun()

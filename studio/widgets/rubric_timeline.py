@@ -22,8 +22,9 @@ def review_tab(known: list[Version], viewed: Version | None) -> None:
     if waiting:
         decision_panel(waiting)
     st.subheader("All versions", anchor=False)
+    in_use = next((one.version for one in known if one.state == "approved"), None)
     for one in known:
-        _entry(one, opened=viewed is not None and viewed.version == one.version)
+        _entry(one, replaced=in_use if one.state == "approved" and one.version != in_use else None)
     if viewed and viewed.state == "approved":
         retire_panel(viewed)
 
@@ -32,13 +33,13 @@ def _newest_in_review(known: list[Version]) -> Version | None:
     return next((one for one in known if one.state == "in_review"), None)
 
 
-def _entry(version: Version, opened: bool) -> None:
-    with st.container(border=True, key=f"version_{version.version}"):
+def _entry(version: Version, replaced: int | None) -> None:
+    with st.container(border=True, key=f"version_{version.version}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**Version {version.version}**", width="content")
             state_badge(version)
-            if opened:
-                st.caption("open above", width="content")
+            if replaced:
+                st.caption(f"replaced by version {replaced}", width="content")
             st.space("stretch")
             st.button(
                 "Read", key=f"read_version_{version.version}", type="tertiary", on_click=_read, args=(version.version,)

@@ -31,6 +31,7 @@ class Work:
     saved_by: str
     saved_at: datetime
     focus: str = WHOLE
+    note: str = ""
     parked: dict[str, dict[str, str]] = field(default_factory=dict)
     clash: Draft | None = None
     aside: Body | None = None

@@ -150,6 +150,8 @@ def _say_what_will_be_used(stage: Stage, config: dict[str, Any], data: Choice, m
     if stage == "sft":
         seen = min(data.turns, config["max_steps"] * config["batch_size"])
         st.caption(f"{amount(config['max_steps'], 'step')} see {amount(seen, 'answer')} of the {data.turns:,} chosen.")
+    elif problem := misfit(stage, config):
+        st.warning(problem, icon=":material/warning:")
     elif stage == "grpo":
         prompts = max(1, config["max_steps"] * config["batch_size"] // config["num_generations"])
         written = config["max_steps"] * config["batch_size"]
@@ -181,10 +183,7 @@ def _finish(
         label_visibility="collapsed",
         placeholder="What do you want to find out? Others read this beside the results.",
     )
-    ready = bool(data.ids) and (version is not None or RUBRIC_PURPOSE[stage] is None)
-    if problem := misfit(stage, config):
-        st.warning(problem, icon=":material/warning:")
-        ready = False
+    ready = bool(data.ids) and (version or RUBRIC_PURPOSE[stage] is None) and not misfit(stage, config)
     if not st.button(
         "Start the run", key="submit_run", type="primary", icon=":material/play_arrow:", disabled=not ready
     ):

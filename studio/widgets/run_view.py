@@ -115,10 +115,10 @@ def _standing(store: Store, run: RunDir, request: Request, settled: bool) -> Non
         progress(run, status)
         live_results(run, request)
     elif status.state == "failed":
-        st.error(status.message, icon=":material/error:")
+        st.error(status.message or "It failed without a word; see the log.", icon=":material/error:")
         st.caption("What was finished is kept; resume goes on from there.")
     else:
-        plain_text(status.message, "quiet")
+        plain_text(status.message[:1].upper() + status.message[1:], "quiet")
     if status.state in FINISHED and not settled:
         if is_settled(status, _stored_state(store, run.run_id)):
             st.rerun()
@@ -132,9 +132,10 @@ def _status(run: RunDir) -> Status:
 
 
 def _ahead(store: Store, request: Request) -> int:
-    every = runs.runs(store)
-    waiting = every[~every["state"].isin(list(FINISHED)) & (every["run_id"] != request.run_id)]
-    return int((waiting["created_at"].astype(str).str.replace(" ", "T") < request.created_at).sum())
+    """How many runs the worker is at or takes before this one: those under way, and those asked for earlier."""
+    others = runs.runs(store).query("run_id != @request.run_id")
+    earlier = others["created_at"].astype(str).str.replace(" ", "T") < request.created_at
+    return int(((others["state"] == "running") | ((others["state"] == "queued") & earlier)).sum())
 
 
 def _told(store: Store, request: Request, status: Status) -> str:
@@ -172,7 +173,7 @@ def _confirm_cancel(store: Store, run: RunDir, asked: str) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown("Stop this run? What is finished is kept, and it can be resumed.")
         stop = st.button("Stop the run", key="confirm_cancel", type="primary", icon=":material/stop_circle:")
-        if st.button("Keep it running", key="keep_running"):
+        if st.button("Leave it", key="keep_running"):
             st.session_state.pop(asked)
             st.rerun()
     if not stop:

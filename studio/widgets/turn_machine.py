@@ -34,53 +34,61 @@ def machine_scores(dialogue: Dialogue, turn: int) -> None:
 
 def _run(row: Any, verdicts: pd.DataFrame, expanded: bool) -> None:
     rubric = _rubric(row)
-    whole = f"reward {number(row.reward)}" if row.outcome == "scored" else "no reward"
+    whole = f"Reward {number(row.reward)}" if row.outcome == "scored" else "No reward"
     with st.expander(f"{whole} · {escaped(row.run_id)}", expanded=expanded, key=f"machine_{row.run_id}"):
         st.html(_reward_html(row, rubric))
-        if _is_weak(row.judge):
-            st.caption(
-                f":material/info: {escaped(str(row.judge))} is a weak judge: it shows how the studio works; "
-                "do not take its scores for a judgement."
-            )
-        st.html("".join(_verdict_html(verdict, rubric) for verdict in verdicts.itertuples()))
+        _judge(row.judge)
+        st.html("".join(_verdict_html(verdict, rubric) for verdict in _in_order(verdicts, rubric)))
         _links(row)
 
 
 def _reward_html(row: Any, rubric: Rubric | None) -> str:
+    """The reward, its three parts, and how they make it; or in words why there is none."""
     parts = "".join(
-        f'<span class="kardia-term"><b>{number(getattr(row, name))}</b> {label}{_weight(rubric, label)}</span>'
+        f'<span class="kardia-term">{label} <b>{number(getattr(row, name))}</b>{_weight(rubric, label)}</span>'
         for name, label in _PARTS.items()
     )
     if row.outcome != "scored":
         words = OUTCOMES.get(row.outcome, "Not judged")
-        return f'<div class="kardia-fault">No reward: {escape(words)}.</div><div class="kardia-sum">{parts}</div>'
-    veto = f'<div class="kardia-fault">Set to 0 by a veto: {escape(row.vetoed_by)}.</div>' if row.vetoed_by else ""
+        return f'<div><b>No reward.</b> {escape(words)}.</div><div class="kardia-sum">{parts}</div>'
+    how = "The mean of the three." if _weigh_the_same(rubric) else "The mean of the three, weighted as shown."
+    if isinstance(row.vetoed_by, str) and row.vetoed_by:
+        how = f"Set to 0: the rubric gives {_criterion_name(rubric, row.vetoed_by)} a veto."
     return (
-        f'<div class="kardia-sum"><span class="kardia-whole">{number(row.reward)}</span>'
-        f'<span class="kardia-of">reward, the weighted mean of</span>{parts}</div>{veto}'
+        f'<div class="kardia-sum"><span class="kardia-whole">{number(row.reward)}</span> reward</div>'
+        f'<div class="kardia-sum">{parts}</div><div class="kardia-fault">{escape(how)}</div>'
     )
+
+
+def _weigh_the_same(rubric: Rubric | None) -> bool:
+    return rubric is None or rubric.reward.format == rubric.reward.emotion == rubric.reward.rubric
 
 
 def _weight(rubric: Rubric | None, label: str) -> str:
     """The part's weight, where the parts do not weigh the same."""
-    if rubric is None or rubric.reward.format == rubric.reward.emotion == rubric.reward.rubric:
-        return ""
-    return f" × {getattr(rubric.reward, label.lower()):g}"
+    return "" if rubric is None or _weigh_the_same(rubric) else f" × {getattr(rubric.reward, label.lower()):g}"
+
+
+def _criterion_name(rubric: Rubric | None, criterion_id: str) -> str:
+    return rubric.criterion(criterion_id).name if rubric and criterion_id in rubric.ids else criterion_id
+
+
+def _in_order(verdicts: pd.DataFrame, rubric: Rubric | None) -> list[Any]:
+    """The verdicts in the rubric's order of criteria."""
+    ids = rubric.ids if rubric else ()
+    return sorted(verdicts.itertuples(), key=lambda v: ids.index(v.criterion_id) if v.criterion_id in ids else len(ids))
 
 
 def _verdict_html(verdict: Any, rubric: Rubric | None) -> str:
-    known = rubric is not None and verdict.criterion_id in rubric.ids
-    criterion = rubric.criterion(verdict.criterion_id) if rubric and known else None
-    name = criterion.name if criterion else verdict.criterion_id
+    """One criterion: its score or, when there is none, why in words; then the judge's reason as it was written."""
+    mark = OUTCOMES.get(verdict.outcome, "Not judged")
     if verdict.outcome == "scored":
-        mark = f"{verdict.score:g}" + (f" of {criterion.scale[1]}" if criterion else "")
-    else:
-        mark = OUTCOMES.get(verdict.outcome, "Not judged")
+        known = rubric if rubric and verdict.criterion_id in rubric.ids else None
+        top = f" of {known.criterion(verdict.criterion_id).scale[1]}" if known else ""
+        mark = f"{verdict.score:g}{top}"
     reason = plain_html(verdict.reason, "small") if isinstance(verdict.reason, str) and verdict.reason.strip() else ""
-    return (
-        f'<div class="kardia-verdict"><div><b>{escape(name)}</b> <span class="kardia-mark">{escape(mark)}</span></div>'
-        f"{reason}</div>"
-    )
+    name = escape(_criterion_name(rubric, verdict.criterion_id))
+    return f'<div class="kardia-verdict"><b>{name}</b> <span class="kardia-mark">{escape(mark)}</span>{reason}</div>'
 
 
 def _links(row: Any) -> None:
@@ -108,7 +116,8 @@ def _rubric(row: Any) -> Rubric | None:
         return None
 
 
-def _is_weak(judge: Any) -> bool:
-    """Whether the endpoint of that name is known to be weak. One that is no longer configured says nothing."""
+def _judge(judge: Any) -> None:
+    """Who judged, and whether the endpoint of that name is known to be weak; one no longer configured says nothing."""
     known = load_endpoints(service.home()).get(str(judge))
-    return bool(known and (known.weak or known.embedded))
+    weak = ", a weak model: it shows how the studio works. Do not take its scores for a judgement."
+    st.caption(f"Judge: {escaped(str(judge))}{weak if known and known.weak else '.'}")

@@ -97,6 +97,7 @@ def test_both_models_answer_and_are_judged_on_the_same_turns(tmp_path: Path, jud
     assert gained == pytest.approx(table.loc[("trained", "empathy"), "value"] - table.loc[("base", "empathy"), "value"])
     assert {e["which"] for e in events(run, "summary")} == {"base", "trained", "difference"}
     assert run.status().done == run.status().total == 20
+    assert run.status().tokens_in == 10 * 100
 
 
 def test_emotion_is_counted_exactly_and_by_group(tmp_path: Path, judge: LoopbackJudge) -> None:
@@ -134,7 +135,9 @@ def test_a_judge_that_always_fails_leaves_no_number(tmp_path: Path, judge: Loopb
     run = new_run(tmp_path, pd.DataFrame([dialogue(0, 1)]), max_turns=1)
     prewrite(run, {"base": [spans("sad", "unlucky")]})
     judge.refuse = lambda prompt: "unlucky" in prompt
-    evaluate.run(run, tmp_path)
+    with pytest.raises(UserError, match=r"endpoint loopback: not one answer could be judged \(http_error"):
+        evaluate.run(run, tmp_path)
+    assert scores(run).loc[("base", "emotion"), "value"] == 1.0
     line = scores(run).loc[("base", "empathy")]
     assert pd.isna(line["value"])
     assert pd.isna(line["low"])

@@ -260,6 +260,13 @@ def test_a_cancel_is_seen_while_the_model_writes(tmp_path: Path, judge: Loopback
     assert len(judge.prompts) == 1
 
 
+def test_one_prompt_fills_a_step_of_several_groups(tmp_path: Path, judge: LoopbackJudge) -> None:
+    run = new_run(tmp_path, inputs=pd.DataFrame([dialogue(0, 1)]), max_steps=1, batch_size=8)
+    grpo.run(run, tmp_path)
+    assert len(table(run, "completions")) == 8
+    assert run.status().done == 1
+
+
 def test_steps_must_hold_whole_groups(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"batch_size: 6 completions do not make whole groups of 4"):
         grpo.run(new_run(tmp_path, batch_size=6), tmp_path)

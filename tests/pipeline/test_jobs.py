@@ -52,8 +52,15 @@ def start(run: RunDir, home: Path, work: str) -> "subprocess.Popen[bytes]":
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until(lambda: run.status().state == "running")
+    until(lambda: run.status().state == "running" and any(run.events()))
     return process
+
+
+def child_of(run: RunDir) -> int:
+    """The PID that the deaf job leaves of its child."""
+    file = run.path / "child"
+    until(lambda: file.is_file() and file.read_text())
+    return int(file.read_text())
 
 
 def test_submit_resolves_everything(run: RunDir, tmp_path: Path) -> None:
@@ -110,8 +117,7 @@ def test_a_queued_run_is_cancelled_at_once_and_resumed(run: RunDir, tmp_path: Pa
 
 def test_a_stubborn_job_is_killed_with_its_children(run: RunDir, tmp_path: Path) -> None:
     process = start(run, tmp_path, "deaf")
-    until(lambda: (run.path / "child").is_file() and (run.path / "child").read_text())
-    child = int((run.path / "child").read_text())
+    child = child_of(run)
     assert processes.started(child) is not None
     began = time.monotonic()
     jobs.cancel(run)
@@ -156,12 +162,13 @@ def test_a_zombie_counts_as_dead(run: RunDir, tmp_path: Path) -> None:
 
 def test_a_job_that_died_while_it_was_asked_to_stop_was_cancelled(run: RunDir, tmp_path: Path) -> None:
     process = start(run, tmp_path, "deaf")
+    child = child_of(run)
     run.ask_to_cancel()
     process.kill()
     process.wait()
     jobs.cancel(run)
     assert run.status().state == "cancelled"
-    os.kill(int((run.path / "child").read_text()), 9)
+    os.kill(child, 9)
 
 
 def test_a_reused_pid_is_never_signalled(run: RunDir) -> None:

@@ -121,6 +121,7 @@ def test_a_dialogue_without_any_passed_exchange_is_told_and_not_written(tmp_path
     assert lines(run) == []
     (done,) = events(run, "dialogue_done")
     assert (done["exchanges"], done["ended_by"]) == (0, "revisions_exhausted")
+    assert run.status().message == "1 ended when all revisions had failed"
 
 
 def test_broken_spans_are_sent_back_without_asking_the_evaluator(tmp_path: Path, roles: Roles) -> None:
@@ -242,7 +243,7 @@ def test_a_single_failing_dialogue_fails_the_run_so_that_it_can_be_resumed(tmp_p
     roles.user = lambda body: "  "
     run = submit(tmp_path, roles)
     assert execute_here(run, tmp_path) == 1
-    assert "call_failed" in run.status().message
+    assert "no dialogue was rebuilt: 1 ended without an answer" in run.status().message
     roles.user = lambda body: USER_WORDS
     jobs.resume(tmp_path, run)
     assert execute_here(run, tmp_path) == 0

@@ -1,0 +1,100 @@
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from db.ingest import ingest
+from db.lineage import Link
+from db.store import Store
+from studio import service
+from studio.widgets.lineage_view import _groups
+from tests.studio import run_dirs
+
+SignIn = Callable[[AppTest, str], AppTest]
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def store(studio_home: object) -> Store:
+    return service.store()
+
+
+@pytest.fixture
+def open_page(app: AppTest, sign_in: SignIn, store: Store) -> Open:
+    """A function: the Models page as that person finds it, once the store has read every run."""
+
+    def as_person(person_id: str = "ravi", **asked: str) -> AppTest:
+        ingest(store)
+        at = sign_in(app, person_id).switch_page("app_pages/models.py")
+        for name, value in asked.items():
+            at.query_params[name] = value
+        at.run()
+        assert not at.exception, at.exception
+        return at
+
+    return as_person
+
+
+def texts(at: AppTest) -> str:
+    every = [*at.title, *at.markdown, *at.caption, *at.html, *at.info, *at.warning, *at.error]
+    return "\n".join(str(element.value) for element in every)
+
+
+def test_an_empty_list_says_how_a_model_comes_to_be(open_page: Open) -> None:
+    assert "No model has been trained yet" in texts(open_page())
+
+
+def test_the_list_tells_what_a_model_was_trained_from_and_on(open_page: Open, store: Store) -> None:
+    model = run_dirs.trained(store, "grpo", steps=7)
+    at = open_page()
+    assert [b.key for b in at.button if str(b.key).startswith("open_")] == [f"open_{model.run_id}"]
+    told = texts(at)
+    for words in ("SmolLM2-135M (built in), 7 steps", "3 dialogues", "kardia-empathy, version 1", "Ravi Desai"):
+        assert words in told
+
+
+def test_a_model_is_walked_back_to_who_approved_its_rubric_and_why(open_page: Open, store: Store) -> None:
+    base = run_dirs.trained(store, "sft")
+    model = run_dirs.trained(store, "grpo", parents=[base.run_id])
+    at = open_page(model=model.run_id)
+    chain = at.container(key="lineage")
+    told = "\n".join(str(element.value) for element in [*chain.html, *chain.markdown])
+    in_order = [
+        "Train with GRPO, asked for by Ravi Desai",
+        "Does it get warmer?",
+        "3 dialogues",
+        "Kardia empathy, version 1",
+        "Approved by Dr. Tomas Lindqvist",
+        run_dirs.approved(store, "score").reason,
+        "Fine-tune (SFT), asked for by Ravi Desai",
+    ]
+    places = [told.find(words) for words in in_order]
+    assert -1 not in places, dict(zip(in_order, places, strict=True))
+    assert places == sorted(places)
+    assert "too weak to judge" in texts(at)
+
+
+def test_a_model_without_a_judge_behind_it_carries_no_warning(open_page: Open, store: Store) -> None:
+    assert "too weak to judge" not in texts(open_page(model=run_dirs.trained(store, "sft").run_id))
+
+
+def test_the_newest_evaluation_of_a_model_is_its_scorecard(open_page: Open, store: Store) -> None:
+    model = run_dirs.trained(store)
+    assert "No evaluation has used this model yet" in texts(open_page(model=model.run_id))
+    run_dirs.evaluated(store, model.run_id)
+    card = open_page(model=model.run_id).dataframe[0].value
+    assert "Reward" in set(card["label"])
+
+
+def test_a_run_that_trained_nothing_is_one_line(open_page: Open, store: Store) -> None:
+    assert "trained no model" in open_page(model=run_dirs.scored(store).run_id).error[0].value
+
+
+def test_each_run_of_the_chain_is_one_group() -> None:
+    kinds = [("model", "a"), ("run", "a"), ("data", "a"), ("model", "b"), ("run", "b"), ("run", "c"), ("rubric", "r@1")]
+    groups = _groups([Link(kind, id_, "", "") for kind, id_ in kinds])  # type: ignore[arg-type]
+    assert [[link.kind for link in group] for group in groups] == [
+        ["model", "run", "data"],
+        ["model", "run"],
+        ["run", "rubric"],
+    ]
