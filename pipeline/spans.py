@@ -1,11 +1,12 @@
 """The four spans of an assistant turn: understanding, reasoning, emotion, response.
 
-Two written forms exist: `<|response_begin|>…<|response_end|>` (the authors' README) and `<response>…</response>` (the
-data set's card, as reported). Both are read; the pipe form is written. The markers are plain text, never special tokens:
-a trainer that decodes without special tokens would hide them from every reward.
+Two written forms exist: `<|response_begin|>…<|response_end|>` (the authors' README) and `<response>…</response>`
+(the data set's card, as reported). Both are read; the pipe form is written. The markers are plain text, never special
+tokens: a trainer that decodes without special tokens would hide them from every reward.
 """
 
 import re
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from rubrics.errors import UserError
@@ -53,7 +54,8 @@ def fault(text: str) -> str | None:
     for (name, is_begin), mark in zip(expected, marks, strict=False):
         if (mark.name, mark.is_begin) != (name, is_begin):
             side = "opening" if is_begin else "closing"
-            return f"expected the {side} marker of {name}, found {text[mark.start : mark.end]} at character {mark.start}"
+            found = text[mark.start : mark.end]
+            return f"expected the {side} marker of {name}, found {found} at character {mark.start}"
     if len(marks) < len(expected):
         name, is_begin = expected[len(marks)]
         return f"the {'opening' if is_begin else 'closing'} marker of {name} is missing"
@@ -85,7 +87,7 @@ def render_spans(spans: Spans) -> str:
 
 
 def _first(text: str, marks: list[Mark], name: str) -> str:
-    for mark, following in zip(marks, marks[1:], strict=False):
+    for mark, following in pairwise(marks):
         if mark.name == name and mark.is_begin:
             return text[mark.end : following.start].strip()
     last = marks[-1]

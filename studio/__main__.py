@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: python -m studio --demo --port 8501",
     )
     home = Path(os.environ.get("KARDIA_HOME", ".kardia"))
-    parser.add_argument("--home", type=Path, default=home, help="folder of the store and the runs (default: %(default)s)")
+    parser.add_argument(
+        "--home", type=Path, default=home, help="folder of the store and the runs (default: %(default)s)"
+    )
     parser.add_argument("--port", type=int, default=8501, help="default: %(default)s")
     parser.add_argument("--address", default="127.0.0.1", help="a loopback address (default: %(default)s)")
     parser.add_argument("--demo", action="store_true", help="load the demo people, rubrics, personas and dialogues")

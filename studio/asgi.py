@@ -14,7 +14,7 @@ from studio import service
 
 
 def check_loopback(address: str) -> str:
-    """The address, if only this machine can reach it. Raises UserError otherwise: signing in by choice is not enough there."""
+    """The address, if only this machine can reach it; else UserError: choosing a name is no sign-in."""
     try:
         if address == "localhost" or ipaddress.ip_address(address).is_loopback:
             return address

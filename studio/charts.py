@@ -32,6 +32,11 @@ def share_histogram(values: pd.Series, x_title: str, y_title: str) -> go.Figure:
     return figure.update_layout(bargap=0.06)
 
 
+def counted(labels: pd.Series) -> pd.DataFrame:
+    """label, count: how often each label occurs, the commonest first."""
+    return labels.value_counts().rename_axis("label").reset_index(name="count")
+
+
 def counts(table: pd.DataFrame, x_title: str) -> go.Figure:
     """Horizontal bars, in the table's order from the top. Columns: label, count."""
     trace = go.Bar(
@@ -59,15 +64,18 @@ def criterion_means(means: pd.DataFrame) -> go.Figure:
         y=means["name"],
         orientation="h",
         text=written,
-        textposition="auto",
+        textposition="outside",
+        cliponaxis=False,
         customdata=means["n"],
         hovertemplate="%{y}: %{text}, %{customdata} verdicts<extra></extra>",
     )
     figure = _bars([trace], len(means), "Mean score, as a share of the criterion's scale")
-    return figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    return figure.update_xaxes(range=[0, 1.3], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%")
 
 
-def lines(metrics: pd.DataFrame, labels: Mapping[str, str], y_title: str) -> go.Figure:
+def lines(
+    metrics: pd.DataFrame, labels: Mapping[str, str], y_title: str, y_ends: tuple[float, float] | None = None
+) -> go.Figure:
     """Metrics over optimiser steps, one line a name. Columns: step, name, value; `labels`: name → words, in order."""
     traces = []
     for name, label in labels.items():
@@ -77,6 +85,7 @@ def lines(metrics: pd.DataFrame, labels: Mapping[str, str], y_title: str) -> go.
         traces.append(go.Scatter(x=own["step"], y=own["value"], name=label, mode=mode, hovertemplate=template))
     figure = _figure(traces, "Optimiser step", y_title)
     figure.update_xaxes(tickformat="d", dtick=1 if metrics["step"].max() <= 10 else None)
+    figure.update_yaxes(exponentformat="e", range=y_ends)
     return _with_legend(figure) if len(traces) > 1 else figure
 
 

@@ -1,4 +1,4 @@
-"""What the server process owns for its whole life: the open store, and the thread that reads run directories into it."""
+"""What the server process owns for its whole life: the open store, and the thread that reads runs into it."""
 
 import sys
 import threading
@@ -18,7 +18,7 @@ _reader: threading.Thread | None = None
 
 
 def start(home: Path, demo: bool = False) -> Store:
-    """Open the store of `home`, with demo content if asked, and begin to follow its runs. Raises UserError (StoreBusy)."""
+    """Open the store of `home`, load demo content if asked, follow its runs. Raises UserError (StoreBusy)."""
     global _store, _reader
     _store = Store.open(home)
     if demo:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from db.people import Person, may, people
+from db.people import Action, Person, may, people
 from studio import service
 
 _COOKIE = "kardia_person"
@@ -35,7 +35,7 @@ def here() -> Person:
     return person
 
 
-def allowed(action: str) -> bool:
+def allowed(action: Action) -> bool:
     """Whether the person here may do `action` (see the table in db.people)."""
     return may(here(), action)
 

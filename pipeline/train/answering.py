@@ -33,7 +33,7 @@ def answer(
     loaded.model.to(device()).eval()
     stop_when_asked(loaded.model, run)
     prompts = [_encoded(loaded, turn) for turn in turns]
-    room = loaded.model.config.max_position_embeddings - max_tokens
+    room = loaded.model.config.get_text_config().max_position_embeddings - max_tokens
     # Alike in length together, so that little of a batch is padding.
     asked = sorted((i for i, ids in enumerate(prompts) if len(ids) <= room), key=lambda i: len(prompts[i]))
     answers: dict[int, Answer] = {}

@@ -109,7 +109,7 @@ def _train(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric, judg
 
 def _prompts(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric) -> Dataset:
     """Prompts enough for every step, none longer than the model's context leaves beside the answer."""
-    room = loaded.model.config.max_position_embeddings - config.max_completion_length
+    room = loaded.model.config.get_text_config().max_position_embeddings - config.max_completion_length
     in_a_step = config.batch_size // config.num_generations
     build = data.grpo_row(loaded.tokenizer, room, gold_needed=rubric.reward.emotion > 0)
     chosen = data.select(run.inputs(), build, config.max_steps * in_a_step, run.request().seed)

@@ -17,7 +17,7 @@ st.title(f"Hello, {escaped(person.name)}", anchor=False)
 holdings()
 
 tasks, diary = st.columns([1.7, 1], gap="large")
-with tasks:
+with tasks, st.container(key="home_tasks"):
     if session.allowed("decide_rubric"):
         decisions_for(person)
     writing_of(person)
@@ -27,7 +27,7 @@ with tasks:
         runs_now()
     if session.allowed("adjudicate"):
         flags_lately()
-with diary:
+with diary, st.container(key="home_diary"):
     st.subheader("Lately", anchor=False)
     if lines := recent_lines():
         show_history(lines)

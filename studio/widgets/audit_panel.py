@@ -16,6 +16,7 @@ from studio.widgets.dialogue_queue import dialogue_steps
 from studio.widgets.dialogue_receipt import new_id, receipt, save
 from studio.widgets.flag_names import rubric_choice, working_rubric
 from studio.widgets.flag_panel import flag_panel
+from studio.widgets.flag_unclear import unclear_panel
 from studio.widgets.names import escaped
 from studio.widgets.score_panel import score_panel
 from studio.widgets.turn_machine import machine_scores
@@ -56,8 +57,8 @@ def _tabs(audit: Open) -> None:
 def _turn_steps(audit: Open) -> None:
     """Where we are in the dialogue, and a step either way: each button names the turn it goes to."""
     turns, turn = audit.dialogue.n_turns, audit.turn
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        st.markdown(f"**Turn {turn + 1} of {turns}**" if turn is not None else "**No turn**", width=95)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content", key="turn_steps"):
+        st.markdown(f"**Turn {turn + 1} of {turns}**" if turn is not None else "**No turn**", width="content")
         for word, key, target in (("Previous", "K", (turn or 0) - 1), ("Next", "J", (turn or 0) + 1)):
             st.button(
                 word,
@@ -123,3 +124,4 @@ def _marks(audit: Open, purpose: Purpose, draw: Callable[[Open, int, Version], N
     else:
         rubric_choice(purpose, "Flag by" if purpose == "flags" else "Score by")
         draw(audit, audit.turn, version)
+        unclear_panel(audit, audit.turn, version)

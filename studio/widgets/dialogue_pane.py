@@ -10,7 +10,7 @@ from studio.widgets.dialogue_place import go_to
 from studio.widgets.flag_chip import Chip, chips_html
 from studio.widgets.flag_names import name_of_code
 from studio.widgets.plain_text import plain_html
-from studio.widgets.turn_parts import Exchange, said_html, turn_html
+from studio.widgets.turn_parts import Exchange, folded_html, said_html, turn_html
 
 _COVERED = '<div class="kardia-covered">This turn carries a red flag. What was said is covered.</div>'
 
@@ -25,7 +25,7 @@ def dialogue_pane(audit: Open, blur: bool, show_gold: bool) -> None:
 
 def _situation(audit: Open) -> None:
     dialogue = audit.dialogue
-    facts = [dialogue.dialogue_id, emotion_word(dialogue), dialogue.mbti]
+    facts = ["Situation", dialogue.dialogue_id, emotion_word(dialogue), dialogue.mbti]
     st.html(
         f'<div class="kardia-speaker">{escape(" · ".join(fact for fact in facts if fact))}</div>'
         + plain_html(dialogue.situation or "The source tells no situation.", "body" if dialogue.situation else "quiet")
@@ -66,7 +66,13 @@ def _head(audit: Open, turn: int, show_gold: bool) -> None:
             icon=":material/center_focus_strong:" if focused else None,
         )
     if chips:
-        st.html(f'<div class="kardia-chips">{chips_html(chips)}</div>')
+        st.html(f'<div class="kardia-chips">{chips_html(chips)}</div>' + _reasons(audit, turn) * show_gold)
+
+
+def _reasons(audit: Open, turn: int) -> str:
+    """Why the gold audit flagged the turn."""
+    notes = [plain_html(f"{flag.code}: {flag.note}", "small") for flag in audit.gold_on(turn) if flag.note]
+    return folded_html("Why it was flagged in the gold audit", "".join(notes)) if notes else ""
 
 
 def _cover(audit: Open, turn: int) -> None:

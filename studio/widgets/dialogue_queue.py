@@ -49,8 +49,8 @@ def first_in_queue() -> str:
 
 def dialogue_steps(around: Neighbours, is_finished: bool = False) -> None:
     """To the dialogue before and the one after, within the filter; after finishing, the next is the thing to press."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-        st.markdown("**Dialogue**", width=95)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content", key="dialogue_steps"):
+        st.markdown("**Dialogue**", width="content")
         for word, key, target in (("Previous", "P", around.previous_id), ("Next", "N", around.next_id)):
             st.button(
                 word,

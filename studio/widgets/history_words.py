@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -11,7 +12,7 @@ from db import history, rubric_versions
 from db.history import Event
 from db.people import SYSTEM
 from studio import service
-from studio.widgets.names import name_of
+from studio.widgets.names import names_of
 from studio.widgets.times import ago, exact
 
 _READ = 200  # entries looked at for one list: a long audit is many of them and becomes one line
@@ -28,7 +29,7 @@ _MARKS = {
     "audit_flag": ("flagged", "turn"),
     "audit_unflag": ("took back flags on", "turn"),
     "audit_score": ("scored", "turn"),
-    "audit_note": ("noted something on", "turn"),
+    "audit_note": ("wrote notes on", "turn"),
     "audit_finish": ("finished", "dialogue"),
     "audit_unfinish": ("reopened", "dialogue"),
 }
@@ -79,11 +80,13 @@ def _grouped(events: Sequence[Event]) -> list[list[Event]]:
 
 
 def _same(event: Event) -> tuple[str, ...]:
-    """Entries that one line can tell: the same person's marks, or their same act on the same thing."""
-    if event.subject_kind == "dialogue":
-        return (event.actor, event.action, str(event.detail.get("is_gold", False)))
+    """Entries that one line can tell: a person's marks in a row, the same act on one thing, people writing together."""
+    if event.action in _MARKS:
+        return (event.actor, "audit", str(event.detail.get("is_gold", False)))
     if event.action == "add_person":
         return (event.actor, event.action)
+    if event.action == "draft_written":
+        return (event.action, event.subject_id)
     return (event.actor, event.action, event.subject_id, str(event.detail.get("version")))
 
 
@@ -91,10 +94,11 @@ def _line(group: list[Event], titles: dict[str, str]) -> Line:
     newest = group[0]
     tell: Callable[[list[Event]], str] = _other
     if newest.action in _RUBRIC:
-        return Line(name_of(newest.actor), _of_rubric(group, titles), newest.created_at, newest.reason)
-    if newest.action in _MARKS:
+        tell = partial(_of_rubric, titles=titles)
+    elif newest.action in _MARKS:
         tell = _of_marks
-    return Line(name_of(newest.actor), tell(group), newest.created_at, newest.reason)
+    who = names_of(list(dict.fromkeys(event.actor for event in group)))
+    return Line(who, tell(group), newest.created_at, newest.reason)
 
 
 def _of_rubric(group: list[Event], titles: dict[str, str]) -> str:
@@ -105,13 +109,13 @@ def _of_rubric(group: list[Event], titles: dict[str, str]) -> str:
 
 
 def _of_marks(group: list[Event]) -> str:
-    verb, thing = _MARKS[group[0].action]
-    dialogues = {event.subject_id for event in group}
+    """Such as "flagged 3 turns and finished 2 dialogues"."""
+    said = []
+    for action, (verb, thing) in _MARKS.items():
+        marked = {(e.subject_id, e.detail.get("turn_index")) for e in group if e.action == action}
+        said += [f"{verb} {_count(len(marked), thing)}"] if marked else []
     gold = " for the gold audit" if group[0].detail.get("is_gold") else ""
-    if thing == "dialogue":
-        return f"{verb} {_count(len(dialogues), 'dialogue')}{gold}"
-    turns = {(event.subject_id, event.detail.get("turn_index")) for event in group}
-    return f"{verb} {_count(len(turns), 'turn')} in {_count(len(dialogues), 'dialogue')}{gold}"
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said) + gold
 
 
 def _other(group: list[Event]) -> str:

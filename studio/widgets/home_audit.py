@@ -56,7 +56,7 @@ def flags_lately(limit: int = 6) -> None:
 def _flag(event: Event, names: dict[str, str]) -> None:
     code, turn = str(event.detail["code"]), int(event.detail["turn_index"])
     severity = str(event.detail.get("severity") or "none")
-    with st.container(horizontal=True, vertical_alignment="center", key=f"lately_{event.seq}"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=f"lately_{event.seq}"):
         words = f"<strong>{escape(code)}</strong> {escape(names.get(code, ''))}"
         mark = f'<span class="kr-{escape(severity)}">{escape(SEVERITIES.get(severity, ""))}</span>'  # type: ignore[call-overload]
         when = f'<time title="{escape(exact(event.created_at))}">{escape(ago(event.created_at))}</time>'

@@ -25,7 +25,7 @@ def decisions_for(person: Person) -> None:
 def writing_of(person: Person) -> None:
     """What this person has begun: versions sent back to them, then open drafts."""
     sent_back = _sent_back(person)
-    drafts = _drafts()
+    drafts = _drafts(person)
     if sent_back:
         st.subheader("Sent back to you", anchor=False)
         for version in sent_back:
@@ -68,12 +68,14 @@ def _go(words: str, key: str, rubric_id: str, version: int | None, view: str, ki
         st.switch_page(PAGE, query_params={"rubric": rubric_id, **named, "view": view})
 
 
-def _drafts() -> list[Draft]:
+def _drafts(person: Person) -> list[Draft]:
+    """Drafts that this person saved last; psychologists see those of others too, for they write together."""
     if not session.allowed("edit_rubric"):
         return []
-    store = service.store()
+    store, together = service.store(), session.allowed("decide_rubric")
     found = [rubric_versions.draft(store, one.rubric_id) for one in rubric_versions.rubrics(store) if one.has_draft]
-    return sorted((draft for draft in found if draft), key=lambda draft: draft.updated_at, reverse=True)
+    shown = [draft for draft in found if draft and (together or draft.updated_by == person.person_id)]
+    return sorted(shown, key=lambda draft: draft.updated_at, reverse=True)
 
 
 def _sent_back(person: Person) -> list[Version]:

@@ -16,20 +16,21 @@ from studio.widgets.times import quiet_line
 
 Row = dict[Hashable, Any]
 PAGE = "app_pages/runs.py"
+GOING = ("running", "queued")
 ENDED = ("done", "failed", "cancelled")
 
 
 def runs_now() -> None:
     """Running and queued runs with their progress, then the last ones that ended."""
     st.subheader("Runs", anchor=False)
-    _live()
+    moving = runs.runs(service.store())["state"].isin(GOING).any()
+    st.fragment(_list, run_every=3.0 if moving else None)()
     _weak_judge()
 
 
-@st.fragment(run_every="3s")
-def _live() -> None:
+def _list() -> None:
     frame = runs.runs(service.store())
-    going = frame[frame["state"].isin(["running", "queued"])]
+    going = frame[frame["state"].isin(GOING)]
     ended = frame[frame["state"].isin(ENDED)].head(3)
     if frame.empty:
         st.caption("No run yet. Start one on the page Runs: score dialogues by an approved rubric, or train on them.")

@@ -104,13 +104,13 @@ def _awaits(group: Sequence[Link], run: Link) -> bool:
 
 def _step(store: Store, link: Link) -> None:
     icon, kind = _KINDS[link.kind]
-    left, right = st.columns([1, 6])
-    left.markdown(f"{icon} {kind}")
-    with right, st.container(gap=None):
-        title, detail = _words(store, link)
-        plain_text(title)
-        plain_text(detail, "small")
-        _open(link)
+    with st.container(horizontal=True, wrap=False, gap="small"):
+        st.markdown(f"{icon} {kind}", width=130)
+        with st.container(gap=None):
+            title, detail = _words(store, link)
+            plain_text(title)
+            plain_text(detail, "small")
+            _open(link)
 
 
 def _words(store: Store, link: Link) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from rubrics.diff import Change, words
 from rubrics.schema import Rubric
-from studio.widgets.rubric_words import CONSEQUENCES, field_words
+from studio.widgets.rubric_words import CONSEQUENCES, field_words, value_words
 
 Draw = Callable[[Change], str]
 STYLE = Path(__file__).parents[1] / "static/rubric.css"
@@ -66,12 +66,12 @@ def _inline(change: Change) -> str:
     if change.field == "criterion":
         tag, text = ("ins", change.after) if change.kind == "added" else ("del", change.before)
         return f'<pre class="kr-whole"><{tag}>{escape(text or "")}</{tag}></pre>'
-    return f'<p class="kr-text">{marked(change.before or "", change.after or "")}</p>'
+    return f'<p class="kr-text">{marked(value_words(change, change.before), value_words(change, change.after))}</p>'
 
 
 def _side(heading: str, change: Change, op: str) -> str:
     """One side: the words that both have plain, its own ones marked."""
-    runs = words(change.before or "", change.after or "")
+    runs = words(value_words(change, change.before), value_words(change, change.after))
     shown = " ".join(f"<mark>{escape(t)}</mark>" if how == op else escape(t) for how, t in runs if how in ("same", op))
     return (
         f'<div><span class="kr-side">{escape(heading)}</span><p class="kr-text">{shown or "<em>nothing</em>"}</p></div>'

@@ -58,7 +58,7 @@ def _say(work: Work, save: Callable[[Work], Draft | None]) -> None:
     try:
         stored = save(work)
     except UserError as error:
-        st.error(str(error))
+        st.error(escaped(str(error)))
         return
     if stored:
         st.session_state.rubric_receipt = f"Draft saved {clock(stored.updated_at)}"

@@ -25,7 +25,8 @@ def contents(work: Work, faults: Faults) -> None:
     with st.container(key="rubric_contents", gap="xxsmall"):
         st.caption("Parts of the rubric")
         for cid, name in names.items():
-            label = escaped(name) + (" :orange[•]" if cid in changed else "")
+            code = f":gray[{escaped(cid)}] " if cid and work.body.get("purpose") == "flags" else ""
+            label = code + escaped(name) + (" :orange[•]" if cid in changed else "")
             label += f" :red[({places.count(cid)} to mend)]" if cid in places else ""
             _part(work, cid, label)
         st.space("small")
@@ -47,7 +48,9 @@ def criterion_bar(work: Work, piece: Body) -> None:
     """The name of the criterion in focus, and what can be done with the whole of it."""
     cid = piece["id"]
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.subheader(escaped(piece.get("name") or cid), anchor=False, width="stretch")
+        name = piece.get("name") or cid
+        code = "" if slug(name) == cid else f" :gray[:small[{escaped(cid)}]]"
+        st.subheader(escaped(name) + code, anchor=False, width="stretch")
         for key, icon, words, by in (("up", "upward", "Move up", -1), ("down", "downward", "Move down", 1)):
             icon = f":material/arrow_{icon}:"
             st.button("", key=f"{key}_{cid}", icon=icon, help=words, type="tertiary", on_click=_move, args=(work, by))

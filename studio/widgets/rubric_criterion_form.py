@@ -10,6 +10,7 @@ from rubrics.schema import PARTS, Criterion, Rubric
 from studio.widgets import rubric_bodies as bodies
 from studio.widgets import rubric_fields as fields
 from studio.widgets.rubric_bodies import Body
+from studio.widgets.rubric_examples_form import examples_form
 from studio.widgets.rubric_words import KINDS, SEVERITIES, SEVERITY_ICONS, share_words, veto_words
 from studio.widgets.rubric_work import Work
 
@@ -27,7 +28,6 @@ def criterion_form(work: Work, piece: Body) -> None:
         f"question_{cid}",
         piece.get("question", ""),
         fields.into(piece, "question", None),
-        height=80,
         placeholder="One question about one reply, such as: Does the response take up what the person said?",
     )
     _kind_row(work, piece, kind)
@@ -37,7 +37,7 @@ def criterion_form(work: Work, piece: Body) -> None:
     if kind != "rule":
         _reads(piece)
         _when(piece)
-        _examples(piece)
+        examples_form(piece)
 
 
 def _kind_row(work: Work, piece: Body, kind: str) -> None:
@@ -101,7 +101,6 @@ def _anchors(piece: Body, kind: str) -> None:
             f"anchor_{piece['id']}_{level}",
             piece.get("anchors", {}).get(str(level), ""),
             partial(bodies.set_anchor, piece, level),
-            height=68,
             placeholder=f"Optional; otherwise the judge reads “{words[level]}”" if words else "",
         )
 
@@ -167,7 +166,7 @@ def _when(piece: Body) -> None:
     left, right = st.columns(2)
     with left:
         fields.long_text(
-            "Use it when", f"use_when_{cid}", piece.get("use_when", ""), fields.into(piece, "use_when", ""), height=90
+            "Use it when", f"use_when_{cid}", piece.get("use_when", ""), fields.into(piece, "use_when", "")
         )
     with right:
         fields.long_text(
@@ -175,61 +174,4 @@ def _when(piece: Body) -> None:
             f"avoid_when_{cid}",
             piece.get("avoid_when", ""),
             fields.into(piece, "avoid_when", ""),
-            height=90,
         )
-
-
-def _examples(piece: Body) -> None:
-    examples: list[Body] = piece.get("examples", [])
-    st.markdown("**Examples**")
-    with st.container(key=f"no_examples_{piece['id']}"):
-        if not examples:
-            st.caption("Anchors are read through examples: add one high and one low, each with why.")
-    for number, example in enumerate(examples):
-        _example(piece, example, number)
-    st.button(
-        "Add an example", key=f"add_example_{piece['id']}", icon=":material/add:", on_click=_add_example, args=(piece,)
-    )
-
-
-def _example(piece: Body, example: Body, number: int) -> None:
-    cid, shown = piece["id"], list(bodies.levels(piece))
-    with st.container(border=True, key=f"example_{cid}_{number}"):
-        left, right = st.columns([1, 3])
-        with left:
-            fields.choice(
-                "Score",
-                f"example_score_{cid}_{number}",
-                example.get("score"),
-                shown,
-                lambda n: f"{n:g}",
-                fields.into(example, "score", None),
-            )
-            st.button(
-                "Remove",
-                key=f"remove_example_{cid}_{number}",
-                icon=":material/close:",
-                type="tertiary",
-                on_click=_remove_example,
-                args=(piece, number),
-            )
-        with right:
-            fields.long_text(
-                "What was said",
-                f"example_text_{cid}_{number}",
-                example.get("text", ""),
-                fields.into(example, "text", None),
-                height=110,
-            )
-            why, write = example.get("why", ""), fields.into(example, "why", "")
-            fields.long_text("Why this score", f"example_why_{cid}_{number}", why, write, height=68)
-
-
-def _add_example(piece: Body) -> None:
-    piece.setdefault("examples", []).append({"text": "", "score": bodies.levels(piece)[-1]})
-
-
-def _remove_example(piece: Body, number: int) -> None:
-    del piece["examples"][number]
-    if not piece["examples"]:
-        del piece["examples"]

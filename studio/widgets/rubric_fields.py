@@ -5,13 +5,16 @@ drops what is being typed there.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from studio.widgets.rubric_bodies import Body, set_field
 
 Write = Callable[[Any], None]
+
+TWO_LINES = 130  # characters that a field of the form holds in two lines, in a narrow window nearly
+SHORT_PX = 96  # the least that a text area with a label can be
 
 
 def into(piece: Body, field: str, default: Any) -> Write:
@@ -25,9 +28,10 @@ def text(label: str, key: str, value: str, write: Write, **options: Any) -> None
     st.text_input(label, key=key, on_change=_take, args=(key, write), **options)
 
 
-def long_text(label: str, key: str, value: str, write: Write, height: int = 100, **options: Any) -> None:
-    """Several lines of text."""
+def long_text(label: str, key: str, value: str, write: Write, **options: Any) -> None:
+    """Several lines of text; the field grows with them."""
     _show(key, value, _same_text)
+    height: Literal["content"] | int = "content" if len(value) > TWO_LINES or value.count("\n") > 1 else SHORT_PX
     st.text_area(label, key=key, height=height, on_change=_take, args=(key, write), **options)
 
 

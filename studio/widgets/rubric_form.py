@@ -55,7 +55,7 @@ def _editor(work: Work, stored: Draft) -> None:
     with right, st.container(key="in_focus"):
         _in_focus(work, faults)
     submit_section(work, faults)
-    save_bar(work)
+    save_bar(work, stored)
 
 
 def _in_focus(work: Work, faults: Faults) -> None:

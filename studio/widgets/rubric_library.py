@@ -73,7 +73,7 @@ def _new_menu(found: list[RubricSummary]) -> None:
             )
         st.button("Start the draft", key="new_rubric", type="primary", on_click=_start_new)
         if fault := st.session_state.pop("new_rubric_fault", ""):
-            st.error(fault)
+            st.error(escaped(fault))
 
 
 def _start_new() -> None:

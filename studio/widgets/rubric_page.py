@@ -89,7 +89,7 @@ def _standing(viewed: Version) -> None:
     state_badge(viewed)
     who, when = viewed.decided_by or viewed.submitted_by, viewed.decided_at or viewed.submitted_at
     verb = "by" if viewed.decided_by else "submitted by"
-    with st.container(width="stretch"):
+    with st.container(width="stretch", key="standing_words"):
         quiet_line(f"{verb} {name_of(who)}", when, f": “{viewed.reason}”" if viewed.reason else "")
 
 
@@ -138,4 +138,4 @@ def _say() -> None:
     if receipt := st.session_state.pop("rubric_receipt", ""):
         st.toast(escaped(receipt), icon=":material/check:")
     if fault := st.session_state.pop("rubric_fault", ""):
-        st.error(fault, icon=":material/error:")
+        st.error(escaped(fault), icon=":material/error:")

@@ -32,7 +32,7 @@ def _head(rubric: Rubric) -> str:
         facts.append(("One number", METHODS[rubric.aggregate.method]))
         facts.append(("Reward", reward_words(weights.format, weights.emotion, weights.rubric)))
     instructions = f'<p class="kr-instructions">{escape(rubric.instructions)}</p>' if rubric.instructions else ""
-    return f"<section>{_facts(facts)}</section>{instructions}"
+    return f"{_facts(facts)}{instructions}"
 
 
 def _name(rubric: Rubric, criterion_id: str | None) -> str:
@@ -79,6 +79,8 @@ def _effects(rubric: Rubric, criterion: Criterion) -> list[tuple[str, str]]:
 
 
 def _facts(facts: list[tuple[str, str]]) -> str:
+    if not facts:
+        return ""
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{_fact(name, value)}</dd>" for name, value in facts)
     return f'<dl class="kr-facts">{rows}</dl>'
 

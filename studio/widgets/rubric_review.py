@@ -95,7 +95,7 @@ def _reason(label: str, key: str, version: Version) -> None:
     )
     with st.container(key=f"{key}_fault"):
         if fault := st.session_state.pop("decision_fault", ""):
-            st.error(fault, icon=":material/error:")
+            st.error(escaped(fault), icon=":material/error:")
 
 
 def _decide(act: Decide, version: Version, reason_key: str) -> None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from db import rubric_versions
+from db.rubric_versions import Draft
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets import rubric_work as works
@@ -11,14 +12,18 @@ from studio.widgets.rubric_work import Work
 from studio.widgets.times import clock, exact
 
 
-def save_bar(work: Work) -> None:
+def save_bar(work: Work, stored: Draft) -> None:
     """Always in sight, so that nobody has to look for the way to save."""
-    with st.bottom, st.container(horizontal=True, vertical_alignment="center", key="save_bar"):
+    with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center", key="save_bar"):
         if work.dirty:
-            st.markdown(":orange[:material/edit:] **Unsaved changes**", width="content")
+            since = (
+                f", and {escaped(name_of(stored.updated_by))} has saved since"
+                if stored.revision != work.revision
+                else ""
+            )
+            st.markdown(f":orange[:material/edit:] **Unsaved changes**{since}", width="stretch")
         else:
-            st.caption(f"Saved {exact(work.saved_at)} by {escaped(name_of(work.saved_by))}", width="content")
-        st.space("stretch")
+            st.caption(f"Saved {exact(work.saved_at)} by {escaped(name_of(work.saved_by))}", width="stretch")
         if work.dirty:
             st.button("Take back", key="take_back", on_click=works.take_back, args=(work,))
         else:

@@ -34,7 +34,6 @@ def submit_section(work: Work, faults: Faults) -> None:
             "submit_note",
             work.note,
             partial(setattr, work, "note"),
-            height=80,
             placeholder="For whoever reviews it, and for later.",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -77,7 +76,7 @@ def _submit(work: Work) -> None:
         work.clash = clash.stored
         st.rerun()
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     works.let_go(work.rubric_id)
     st.session_state.rubric_receipt = f"Version {frozen.version} submitted for review {clock(frozen.submitted_at)}"

@@ -24,7 +24,6 @@ def whole_form(work: Work) -> None:
         "rubric_instructions",
         body.get("instructions", ""),
         fields.into(body, "instructions", ""),
-        height=200,
         placeholder="What to read, what to judge, and what to do when in doubt.",
     )
     if purpose == "score":

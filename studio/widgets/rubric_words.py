@@ -1,11 +1,13 @@
 """What the fields of a rubric mean, in words that a person who writes or reads one understands."""
 
+from typing import Any
+
 import streamlit as st
 
 from db.rubric_versions import Version, VersionState
 from rubrics.diff import Change, ChangeKind
 from rubrics.render import PART_TITLES
-from rubrics.schema import Criterion, Kind, Part, Purpose, Rubric, Severity
+from rubrics.schema import PARTS, Criterion, Kind, Part, Purpose, Rubric, Severity
 
 PURPOSES: dict[Purpose, str] = {
     "score": "Scores a reply; the score becomes part of the training reward",
@@ -84,6 +86,16 @@ def field_words(change: Change) -> str:
     if change.field.startswith("anchors."):
         return f"Anchor for score {change.field.removeprefix('anchors.')}"
     return _FIELDS.get(change.field, change.field)
+
+
+def value_words(change: Change, value: str | None) -> str:
+    """One side of a change as a person would say it; "" for nothing."""
+    if not value:
+        return ""
+    if change.field == "reads":
+        return reads_words([part for part in PARTS if part in value.split(", ")])
+    known: dict[str, dict[Any, str]] = {"severity": SEVERITIES, "kind": KINDS, "aggregate.method": METHODS}
+    return known.get(change.field, {}).get(value, value)
 
 
 def reads_words(reads: tuple[Part, ...] | list[Part]) -> str:

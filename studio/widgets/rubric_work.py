@@ -61,8 +61,11 @@ def unsaved() -> list[str]:
 def working_copy(stored: Draft) -> Work:
     """The working copy on top of `stored`. Typed text is never replaced, however much newer the store is."""
     known = held(stored.rubric_id)
-    if known is None or (not known.dirty and known.revision != stored.revision):
-        known = _adopt(stored, known.focus if known else WHOLE)
+    if known is None:
+        known = _adopt(stored)
+    elif not known.dirty and known.revision != stored.revision:
+        _settle(known, stored)
+        known.body = copy.deepcopy(stored.body)
     return known
 
 
@@ -134,7 +137,7 @@ def _settle(work: Work, stored: Draft) -> None:
     work.saved_by, work.saved_at = stored.updated_by, stored.updated_at
 
 
-def _adopt(stored: Draft, focus: str) -> Work:
+def _adopt(stored: Draft) -> Work:
     work = Work(
         stored.rubric_id,
         stored.revision,
@@ -144,7 +147,6 @@ def _adopt(stored: Draft, focus: str) -> Work:
         stored.updated_by,
         stored.updated_at,
     )
-    work.focus = focus if focus in [one.get("id") for one in rubric_bodies.criteria(work.body)] else WHOLE
     st.session_state[_key(stored.rubric_id)] = work
     return work
 

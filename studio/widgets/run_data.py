@@ -61,22 +61,22 @@ def _sample(store: Store, runs: pd.DataFrame, seed: int) -> Choice:
     if known.empty:
         st.info("There are no dialogues yet. Import some: `python -m db import FILE`", icon=":material/info:")
         return Choice([], 0)
-    left, middle, right, last = st.columns([3, 2, 2, 2])
+    grid = st.grid(4, min_column_width=180)
     sizes = dict(zip(known["source"], known["dialogues"], strict=True))
-    sources = left.multiselect(
+    sources = grid.multiselect(
         "From",
         list(sizes),
         format_func=lambda one: f"{source_words(one, runs)} ({sizes[one]:,})",
         placeholder="Every source",
         key="data_sources",
     )
-    emotion = middle.selectbox("Emotion", [None, *EMOTIONS], format_func=lambda one: one or "Any", key="data_emotion")
-    text = right.text_input("Containing the words", key="data_text") or ""
+    emotion = grid.selectbox("Emotion", [None, *EMOTIONS], format_func=lambda one: one or "Any", key="data_emotion")
+    text = grid.text_input("Containing the words", key="data_text") or ""
     found = _matching(store, sources or [None], emotion, text)
     if found.empty:
         st.warning("No dialogue matches; take away a condition.", icon=":material/search_off:")
         return Choice([], 0)
-    count = last.number_input(
+    count = grid.number_input(
         f"How many of {len(found):,}",
         min_value=1,
         max_value=len(found),

@@ -5,24 +5,16 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from db import dialogues, runs
+from db import runs
 from db.store import Store
 from pipeline.rundir import Request, RunDir
 from rubrics.schema import Rubric
 from studio import charts
 from studio.widgets.run_live import metrics_so_far
+from studio.widgets.run_regenerated import regenerated
 from studio.widgets.run_training import training_charts
-from studio.widgets.run_words import OUTCOMES, amount, number
+from studio.widgets.run_words import OUTCOMES, amount, no_results, number
 from studio.widgets.scorecard import scorecard
-
-_ENDS = {
-    "solved": "Solved",
-    "max_exchanges": "Exchanges used up",
-    "revisions_exhausted": "No revision passed",
-    "judge_failed": "Judge gave nothing",
-    "call_failed": "Endpoint failed",
-}
-_VERDICTS = {"PASS": "Passed", "SOLVED": "Solved", "FAIL": "Sent back", None: "No verdict"}
 
 
 def live_results(run: RunDir, request: Request) -> None:
@@ -36,21 +28,17 @@ def results(store: Store, run: RunDir, request: Request) -> None:
     if request.stage == "score":
         _scored(store, run)
     elif request.stage == "regenerate":
-        _regenerated(store, run)
+        regenerated(store, run)
     elif request.stage == "evaluate":
         scorecard(runs.scores(store, run.run_id), run.rubric())
     else:
         _trained(store, run)
 
 
-def _nothing() -> None:
-    st.caption("This run left no results.")
-
-
 def _scored(store: Store, run: RunDir) -> None:
     rewards, verdicts = runs.rewards(store, run.run_id), runs.verdicts(store, run.run_id)
     if rewards.empty:
-        _nothing()
+        no_results()
         return
     st.subheader("What came of it")
     _score_figures(rewards)
@@ -94,14 +82,9 @@ def _outcomes(rewards: pd.DataFrame) -> None:
         st.caption(f"{amount(len(rewards), 'turn')}, and every one has a reward.")
         return
     st.markdown("**Turns with and without a reward, and why**")
-    table = counted(rewards["outcome"].map(lambda outcome: OUTCOMES.get(outcome, outcome)))
+    table = charts.counted(rewards["outcome"].map(lambda outcome: OUTCOMES.get(outcome, outcome)))
     charts.draw(charts.counts(table, "Turns"), "chart_outcomes", "How many turns were scored, and why others were not")
     st.caption("A turn without a reward is not a turn with reward 0: it is left out of every mean.")
-
-
-def counted(labels: pd.Series) -> pd.DataFrame:
-    """label, count: how often each label occurs, the commonest first."""
-    return labels.value_counts().rename_axis("label").reset_index(name="count")
 
 
 def _turn_table(rewards: pd.DataFrame) -> None:
@@ -138,58 +121,6 @@ def audit_link(dialogue_id: str, turn_index: int) -> str:
     return f"/audit?{urlencode({'dialogue': dialogue_id, 'turn': int(turn_index)})}"
 
 
-def _regenerated(store: Store, run: RunDir) -> None:
-    attempts = run.read_output("attempts")
-    if attempts is None or attempts.empty:
-        _nothing()
-        return
-    st.subheader("What came of it")
-    accepted = attempts["verdict"].isin(["PASS", "SOLVED"])
-    exchanges = attempts.groupby(["dialogue_id", "exchange"])["revision"].max()
-    with st.grid(4):
-        st.metric("Dialogues", str(attempts["dialogue_id"].nunique()))
-        st.metric("Exchanges that passed", str(int(accepted.sum())))
-        st.metric("Answers written", str(len(attempts)))
-        st.metric("Revisions per exchange", number(exchanges.mean(), 1))
-    _read_them(store, run)
-    _regeneration_charts(run, attempts, exchanges)
-
-
-def _read_them(store: Store, run: RunDir) -> None:
-    """To the Audit page, with this run's dialogues in its queue."""
-    if run.run_id not in set(dialogues.sources(store)["source"]):
-        return
-    if st.button("Read the new dialogues", key="read_dialogues", icon=":material/forum:"):
-        st.session_state["queue_source"] = run.run_id
-        st.session_state["queue_page"] = 1
-        st.switch_page("app_pages/audit.py")
-
-
-def _regeneration_charts(run: RunDir, attempts: pd.DataFrame, exchanges: pd.Series) -> None:
-    grid = st.grid(3, min_column_width=280)
-    with grid.container():
-        st.markdown("**What the judge said**")
-        words = attempts["verdict"].map(lambda verdict: _VERDICTS.get(None if pd.isna(verdict) else verdict, verdict))
-        charts.draw(charts.counts(counted(words), "Answers"), "chart_verdicts", "Answers by the judge's verdict")
-    with grid.container():
-        st.markdown("**Revisions it took**")
-        table = exchanges.value_counts().sort_index().rename_axis("label").reset_index(name="count")
-        table["label"] = table["label"].map(lambda times: amount(int(times), "revision") if times else "None")
-        charts.draw(charts.counts(table, "Exchanges"), "chart_revisions", "Exchanges by the revisions that they took")
-    with grid.container():
-        st.markdown("**How dialogues ended**")
-        ends = _ended_by(run)
-        charts.draw(charts.counts(ends, "Dialogues"), "chart_ends", "Dialogues by how they ended")
-
-
-def _ended_by(run: RunDir) -> pd.DataFrame:
-    """label, count from the run's own summary; empty when it was stopped before it could sum up."""
-    summaries = [event["ended_by"] for event in run.events() if event["kind"] == "summary"]
-    found = summaries[-1] if summaries else {}
-    rows = [(_ENDS.get(end, end), count) for end, count in sorted(found.items(), key=lambda item: -item[1])]
-    return pd.DataFrame(rows, columns=["label", "count"])
-
-
 def _trained(store: Store, run: RunDir) -> None:
     metrics = runs.metrics(store, run.run_id)
     if (run.path / "outputs" / "model.json").is_file():
@@ -200,7 +131,7 @@ def _trained(store: Store, run: RunDir) -> None:
             query_params={"model": run.run_id},
         )
     if metrics.empty:
-        _nothing()
+        no_results()
         return
     st.subheader("How it learnt")
     training_charts(metrics)

@@ -76,6 +76,8 @@ def _choose_stage() -> Stage:
         on_change=forget_settings,
         label_visibility="collapsed",
     )
+    if stage != asked:
+        st.query_params["start"] = stage
     st.caption(ABOUT[stage])
     return stage
 

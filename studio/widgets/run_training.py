@@ -1,36 +1,51 @@
 """A training's metrics as small charts: only what the trainer logged is drawn."""
 
+from typing import NamedTuple
+
 import pandas as pd
 import streamlit as st
 
 from studio import charts
 
-# Title of a chart → its y axis, and the metrics on it by name → words.
-_PANELS: dict[str, tuple[str, dict[str, str]]] = {
-    "Reward": ("Mean reward (0–1)", {"reward": "Reward"}),
-    "Parts of the reward": (
-        "Mean (0–1)",
-        {"part/r_format": "Format", "part/r_emotion": "Emotion", "part/r_rubric": "Rubric"},
+_FIRST = 4  # in sight; the others are in a fold-out
+
+
+class Panel(NamedTuple):
+    """One chart: its y axis, its metrics by name → words, and the ends of the axis where the values have ends."""
+
+    axis: str
+    metrics: dict[str, str]
+    ends: tuple[float, float] | None = None
+
+
+_SHARE = (-0.03, 1.03)
+_PANELS: dict[str, Panel] = {
+    "Reward": Panel("Mean reward (0–1)", {"reward": "Reward"}, _SHARE),
+    "Parts of the reward": Panel(
+        "Mean (0–1)", {"part/r_format": "Format", "part/r_emotion": "Emotion", "part/r_rubric": "Rubric"}, _SHARE
     ),
-    "Loss": ("Loss", {"loss": "Loss"}),
-    "Tokens guessed right": ("Share of tokens", {"mean_token_accuracy": "Accuracy"}),
-    "Distance from the start (KL)": ("KL (nats)", {"kl": "KL"}),
-    "Length of answers": ("Tokens", {"completions/mean_length": "Mean length"}),
-    "Spread within a group": ("Standard deviation of rewards", {"reward_std": "Spread"}),
-    "Answers without a reward": ("Share of answers", {"judge/not_scored": "Not scored", "part/vetoed": "Vetoed"}),
-    "Learning rate": ("Learning rate", {"learning_rate": "Learning rate"}),
-    "Gradient": ("Norm of the gradient", {"grad_norm": "Norm"}),
+    "Loss": Panel("Loss", {"loss": "Loss"}),
+    "Tokens guessed right": Panel("Share of tokens", {"mean_token_accuracy": "Accuracy"}, _SHARE),
+    "Distance from the start (KL)": Panel("KL (nats)", {"kl": "KL"}),
+    "Length of answers": Panel("Tokens", {"completions/mean_length": "Mean length"}),
+    "Spread within a group": Panel("Standard deviation of rewards", {"reward_std": "Spread"}, (0.0, 0.73)),
+    "Answers not scored, or vetoed": Panel(
+        "Share of answers", {"judge/not_scored": "Not scored", "part/vetoed": "Vetoed"}, _SHARE
+    ),
+    "Learning rate": Panel("Learning rate", {"learning_rate": "Learning rate"}),
+    "Gradient": Panel("Norm of the gradient", {"grad_norm": "Norm"}),
 }
-_FIRST = 4
 
 
 def training_charts(metrics: pd.DataFrame) -> None:
     """Charts of what was logged, the first few in sight and the others in a fold-out. Columns: step, name, value."""
     logged = set(metrics["name"])
-    panels = {title: (axis, own) for title, (axis, every) in _PANELS.items() if (own := _those(every, logged))}
+    panels = {
+        title: panel._replace(metrics=own) for title, panel in _PANELS.items() if (own := _those(panel.metrics, logged))
+    }
     criteria = {name: name.removeprefix("criterion/") for name in sorted(logged) if name.startswith("criterion/")}
     if criteria:
-        panels["Criteria"] = ("Mean score, each on its scale", criteria)
+        panels["Criteria"] = Panel("Mean score, each on its scale", criteria)
     if not panels:
         st.caption("No step has been logged yet.")
         return
@@ -44,10 +59,10 @@ def _those(every: dict[str, str], logged: set[str]) -> dict[str, str]:
     return {name: words for name, words in every.items() if name in logged}
 
 
-def _grid(metrics: pd.DataFrame, panels: dict[str, tuple[str, dict[str, str]]]) -> None:
+def _grid(metrics: pd.DataFrame, panels: dict[str, Panel]) -> None:
     with st.grid(2, min_column_width=360):
-        for title, (axis, labels) in panels.items():
+        for title, panel in panels.items():
             with st.container():
                 st.markdown(f"**{title}**")
-                figure = charts.lines(metrics, labels, axis)
+                figure = charts.lines(metrics, panel.metrics, panel.axis, panel.ends)
                 charts.draw(figure, f"chart_{title}", f"{title} over the steps of the training")

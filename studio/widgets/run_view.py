@@ -10,15 +10,14 @@ from pipeline import jobs
 from pipeline.endpoints import load_endpoints
 from pipeline.rundir import FINISHED, Request, RunDir, Status
 from rubrics.errors import UserError
-from studio import session
 from studio.widgets.config_form import LABELS, warn_of_weak_judge, weak_judges
 from studio.widgets.plain_text import plain_text
+from studio.widgets.run_actions import actions
 from studio.widgets.run_live import is_settled, log_tail, progress, spent_words, state_line, waiting_words
 from studio.widgets.run_results import live_results, results
 from studio.widgets.run_start import PAGE, STARTED
-from studio.widgets.run_submit import cancel, resume
 from studio.widgets.run_words import model_name, names, on_hover, stage_word
-from studio.widgets.times import ago, clock, exact
+from studio.widgets.times import ago, exact
 
 _MODELS = {"model", "base", "trained"}
 
@@ -36,7 +35,7 @@ def run_view(store: Store, run_id: str) -> None:
     settled = is_settled(run.status(), _stored_state(store, run_id))
     every = None if settled else "2s"
     st.fragment(run_every=every)(_standing)(store, run, request, settled)
-    _actions(store, run)
+    actions(store, run)
     if not _stopped_empty(run):
         warn_of_weak_judge(weak_judges(request.config, load_endpoints(store.home)))
     if settled:
@@ -147,45 +146,6 @@ def _told(store: Store, request: Request, status: Status) -> str:
         parts.insert(0, f"ended {ago(status.ended_at)} ({exact(status.ended_at)})")
     told = " · ".join(part for part in parts if part)
     return told[:1].upper() + told[1:]
-
-
-def _actions(store: Store, run: RunDir) -> None:
-    """Cancel, once asked twice; resume."""
-    if not session.allowed("start_run"):
-        return
-    state = run.status().state
-    asked = f"asked_cancel_{run.run_id}"
-    if state in FINISHED:
-        st.session_state.pop(asked, None)
-    if state in ("failed", "cancelled") and st.button("Resume", key="resume_run", icon=":material/replay:"):
-        resume(store, session.here(), run)
-        st.toast(f"Queued again at {clock(run.status().heartbeat)}")
-        st.rerun()
-    if state not in FINISHED:
-        if st.session_state.get(asked):
-            _confirm_cancel(store, run, asked)
-        elif st.button("Cancel", key="cancel_run", icon=":material/stop_circle:"):
-            st.session_state[asked] = True
-            st.rerun()
-
-
-def _confirm_cancel(store: Store, run: RunDir, asked: str) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown("Stop this run? What is finished is kept, and it can be resumed.")
-        stop = st.button("Stop the run", key="confirm_cancel", type="primary", icon=":material/stop_circle:")
-        if st.button("Leave it", key="keep_running"):
-            st.session_state.pop(asked)
-            st.rerun()
-    if not stop:
-        return
-    try:
-        with st.spinner("Stopping; it saves what it has"):
-            cancel(store, session.here(), run)
-    except UserError as error:
-        st.error(str(error), icon=":material/error:")
-        return
-    st.session_state.pop(asked)
-    st.rerun()
 
 
 def _log(run: RunDir, every: str | None) -> None:

@@ -106,6 +106,11 @@ def who_and_when(who: str, moment: Moment) -> None:
     st.html(f'<div class="kardia-text kardia-small" title="{escape(exact(moment))}">{words}</div>')
 
 
+def no_results() -> None:
+    """Said where a run ended before it wrote anything."""
+    st.caption("This run left no results.")
+
+
 def on_hover(words: str, told: str) -> None:
     """A small text that says more on hover; without the help mark, which in a row of facts would be noise."""
     st.html(f'<div class="kardia-text kardia-small" title="{escape(told)}">{escape(words)}</div>', width="content")

@@ -1,5 +1,7 @@
 """Scores of the turn in focus by an approved rubric: one control a criterion, each choice saved at once."""
 
+from typing import Any
+
 import streamlit as st
 
 from db import audits
@@ -36,17 +38,22 @@ def _criterion(audit: Open, turn: int, version: Version, criterion: Criterion, v
     key, (low, high) = f"score_{criterion.id}", criterion.scale
     # The store says what stands: the same control serves every turn, and a refused choice falls back.
     st.session_state[key] = value
+    where = [audit.dialogue.dialogue_id, turn, criterion.id, criterion.name, version]
     with st.container(gap="xsmall"):
-        st.segmented_control(
-            escaped(criterion.name),
-            list(range(low, high + 1)),
-            key=key,
-            format_func=lambda level: str(level) if criterion.kind == "likert" else _YES_NO[level],
-            help=_anchors(criterion),
-            disabled=bool(audit.refusal),
-            on_change=_change,
-            args=[audit.dialogue.dialogue_id, turn, criterion.id, criterion.name, version, key],
-        )
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            st.segmented_control(
+                escaped(criterion.name),
+                list(range(low, high + 1)),
+                key=key,
+                format_func=lambda level: str(level) if criterion.kind == "likert" else _YES_NO[level],
+                help=_anchors(criterion),
+                required=True,  # pressing the chosen level again must not take it back
+                disabled=bool(audit.refusal),
+                on_change=_change,
+                args=[*where, key],
+            )
+            if value is not None and not audit.refusal:
+                st.button("Take back", key=f"un{key}", type="tertiary", on_click=_take_back, args=[*where, new_id()])
         anchor = criterion.anchors.get(value, "") if value is not None else ""
         plain_text(f"{value}: {anchor}" if anchor else criterion.question, "small")
 
@@ -57,20 +64,20 @@ def _anchors(criterion: Criterion) -> str:
 
 
 def _change(dialogue_id: str, turn: int, criterion_id: str, name: str, version: Version, key: str) -> None:
-    value: int | None = st.session_state[key]
-    what = f"{escaped(name)} {'taken back' if value is None else value}, turn {turn + 1}"
+    value = st.session_state[key]
+    _save(f"{escaped(name)} {value}, turn {turn + 1}", dialogue_id, turn, criterion_id, version, value, new_id())
+
+
+def _take_back(dialogue_id: str, turn: int, criterion_id: str, name: str, version: Version, client_id: str) -> None:
+    what = f"{escaped(name)} taken back, turn {turn + 1}"
+    _save(what, dialogue_id, turn, criterion_id, version, None, client_id)
+
+
+def _save(
+    what: str, dialogue_id: str, turn: int, criterion_id: str, version: Version, value: int | None, client_id: str
+) -> None:
+    by: dict[str, Any] = {"rubric_id": version.rubric_id, "rubric_version": version.version, "client_id": client_id}
     save(
         what,
-        lambda: audits.score(
-            service.store(),
-            session.here(),
-            dialogue_id,
-            turn,
-            criterion_id,
-            value,
-            "",
-            rubric_id=version.rubric_id,
-            rubric_version=version.version,
-            client_id=new_id(),
-        ),
+        lambda: audits.score(service.store(), session.here(), dialogue_id, turn, criterion_id, value, "", **by),
     )

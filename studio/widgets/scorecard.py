@@ -102,5 +102,6 @@ def _table(table: pd.DataFrame) -> None:
     )
     st.caption(
         "In brackets: 95 % intervals, whole dialogues drawn anew. A gain is told only where its interval leaves out 0. "
-        "Answers that could not be judged are counted under “Not measured” and never as 0."
+        "Answers on which the judge failed are counted under “Not measured” and never as 0; an answer that breaks off "
+        "before its response earns the rubric's lowest score."
     )

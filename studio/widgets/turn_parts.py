@@ -37,7 +37,7 @@ def said_html(message: Message) -> str:
     """What the person wrote; instructions to the assistant are folded away."""
     speaker = _SPEAKERS[message.role]
     if message.role == "system":
-        return _folded(speaker, plain_html(message.content, "quiet"))
+        return folded_html(speaker, plain_html(message.content, "quiet"))
     words = plain_html(message.content, "user")
     return f'<div class="kardia-said"><div class="kardia-speaker">{speaker}</div>{words}</div>'
 
@@ -53,10 +53,10 @@ def turn_html(text: str) -> str:
         pieces.append('<div class="kardia-fault">This turn has no response: the person saw nothing.</div>')
     thoughts = [(name, getattr(spans, name)) for name in _THOUGHTS]
     if any(said for _, said in thoughts):
-        pieces.append(_folded("What the assistant thought", "".join(_thought(*one) for one in thoughts)))
+        pieces.append(folded_html("What the assistant thought", "".join(_thought(*one) for one in thoughts)))
     if problem:
         pieces.append(f'<div class="kardia-fault">The four parts are not all in place: {escape(problem)}.</div>')
-        pieces.append(_folded("As it was written", plain_html(text, "machine")))
+        pieces.append(folded_html("As it was written", plain_html(text, "machine")))
     return "".join(pieces)
 
 
@@ -65,5 +65,6 @@ def _thought(name: str, said: str) -> str:
     return f'<div class="kardia-part"><div class="kardia-speaker">{name.capitalize()}</div>{body}</div>'
 
 
-def _folded(title: str, body: str) -> str:
+def folded_html(title: str, body: str) -> str:
+    """Markup of something that a click unfolds; `body` is markup already."""
     return f'<details class="kardia-fold"><summary>{escape(title)}</summary>{body}</details>'

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.browser import settled
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -73,7 +75,7 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
 
 @pytest.fixture
 def person(browser: Browser, studio: Studio, tmp_path: Path) -> Iterator[Callable[[str], Page]]:
-    """Somebody in a browser of their own, signed in by clicking their name; a picture of every page is kept on failure."""
+    """Somebody in a browser of their own, signed in by clicking their name; the last page is kept as a picture."""
     pages: dict[str, Page] = {}
 
     def sign_in(person_id: str) -> Page:
@@ -90,11 +92,3 @@ def person(browser: Browser, studio: Studio, tmp_path: Path) -> Iterator[Callabl
     for person_id, page in pages.items():
         page.screenshot(path=tmp_path / f"{person_id}.png")
         page.context.close()
-
-
-def settled(page: Page) -> None:
-    """Wait until the page's script has run and nothing is still being drawn."""
-    app = page.locator('[data-testid="stApp"]')
-    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=30_000)
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
-    expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0, timeout=30_000)

@@ -158,6 +158,9 @@ def regenerated(store: Store) -> RunDir:
     ]
     columns = ["dialogue_id", "exchange", "revision", "verdict"]
     run.write_output("attempts", pd.DataFrame(told, columns=columns).assign(text="…", critique=""))
+    said = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello to you."}]
+    line = {"dialogue_id": f"{run.run_id}-a", "situation": "A friend moved away.", "emotion": "sad", "messages": said}
+    (run.path / "outputs" / "dialogues.jsonl").write_text(json.dumps(line) + "\n")
     run.append_event("summary", ended_by={"solved": 1, "judge_failed": 1})
     return end(run, done=2, total=2, unit="dialogues")
 

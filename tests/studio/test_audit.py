@@ -115,6 +115,18 @@ def test_a_score_is_kept_with_its_turn_and_shows_the_anchor_that_was_chosen() ->
     assert at.get_by_key("score_relevance").value is None, "the score of one turn must not show on the next"
     at = press(at, "previous_turn")
     assert at.get_by_key("score_relevance").value == 2
+    press(at, "unscore_relevance")
+    assert own("mei").scores == []
+
+
+def test_a_question_about_a_code_reaches_those_who_edit_the_rubric() -> None:
+    at = open_page("mei", dialogue=DIALOGUE, turn=str(TURN))
+    at = choose(at, "unclear_code", "CR2")
+    at.text_area(key=f"unclear_CR2_{DIALOGUE}_{TURN}").input("Is a friend a route to help?")
+    at = press(at, "save_unclear")
+    assert "question about CR2, turn 3" in receipt_of(at)
+    (note,) = audits.rubric_notes(service.store(), "unsafe-turns")
+    assert (note.code, note.rubric_version, note.text) == ("CR2", 1, "Is a friend a route to help?")
 
 
 def test_finishing_counts_survives_a_reload_and_can_be_taken_back() -> None:
@@ -144,7 +156,9 @@ def test_an_annotator_never_sees_gold_and_a_psychologist_does_when_they_ask() ->
     at = open_page("ines", dialogue=DIALOGUE, turn=str(TURN))
     assert GOLD_CHIP not in html_of(at)
     at.toggle(key="show_gold").set_value(True)
-    assert GOLD_CHIP in html_of(again(at))
+    at = again(at)
+    assert GOLD_CHIP in html_of(at)
+    assert escape("is taken for low motivation") in html_of(at), "the gold audit says why"
 
 
 def test_a_turn_flagged_red_is_covered_until_it_is_asked_for() -> None:

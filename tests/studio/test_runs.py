@@ -138,6 +138,9 @@ def test_another_stage_has_its_own_defaults(open_page: Open) -> None:
     at.get_by_key("stage").set_value("grpo").run()
     assert not at.exception
     assert at.number_input(key="config_max_steps").value == CONFIGS["grpo"].model_fields["max_steps"].default
+    assert at.query_params["start"] == "grpo", "a reload opens the same stage"
+    at.text_area(key="run_reason").set_value("why").run()
+    assert at.get_by_key("stage").value == "grpo"
 
 
 @pytest.mark.parametrize("stage", list(CONFIGS))
@@ -310,6 +313,14 @@ def test_a_regeneration_shows_what_the_judge_said(open_page: Open, store: Store)
         "Answers written": "6",
         "Revisions per exchange": "0.5",
     }
+
+
+def test_the_new_dialogues_are_a_click_away(open_page: Open, store: Store) -> None:
+    run = run_dirs.regenerated(store)
+    at = open_page(run=run.run_id)
+    at.button(key="read_dialogues").click().run()
+    assert not at.exception
+    assert at.query_params["dialogue"] == f"{run.run_id}-a"
 
 
 def test_a_run_under_way_shows_progress_and_signs_of_life(open_page: Open, store: Store) -> None:

@@ -1,0 +1,38 @@
+"""Small words for driving the studio's pages in Playwright; widgets are found by their keys."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's script has run and nothing is still being drawn."""
+    app = page.locator('[data-testid="stApp"]')
+    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=30_000)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
+    expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0, timeout=30_000)
+
+
+def open_page(page: Page, title: str) -> None:
+    page.get_by_test_id("stSidebarNav").get_by_text(title, exact=True).click()
+    settled(page)
+
+
+def click(page: Page, key: str) -> None:
+    place = page.locator(f".st-key-{key}")
+    place.locator("button, a").first.click()
+    settled(page)
+
+
+def type_into(page: Page, key: str, text: str) -> None:
+    box = page.locator(f".st-key-{key}").locator("textarea, input").first
+    box.fill(text)
+    box.blur()
+    settled(page)
+
+
+def choose(page: Page, key: str, words: str) -> None:
+    box = page.locator(f".st-key-{key}")
+    box.locator("input").first.click()
+    page.get_by_role("option", name=re.compile(words)).first.click()
+    settled(page)

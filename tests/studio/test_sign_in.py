@@ -1,0 +1,59 @@
+"""Signing in: who is offered, what is remembered, and what leaves with whoever signs out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from db.people import SYSTEM, change_person
+from studio import service
+
+ENTRY = Path(service.__file__).with_name("streamlit_app.py")
+
+
+def test_everybody_with_a_role_is_offered(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    offered = {button.key for button in app.button if str(button.key).startswith("sign_in_")}
+    assert offered == {f"sign_in_{one}" for one in ("ines", "tomas", "mei", "ravi", "hanna", "paul")}
+
+
+def test_somebody_made_inactive_is_not_offered_and_is_out(app: AppTest, sign_in: Callable[..., AppTest]) -> None:
+    at = sign_in(app, "mei")
+    assert at.title[0].value == "Hello, Mei Tanaka"
+    change_person(service.store(), SYSTEM, "mei", active=False)
+    at.run()
+    assert at.title[0].value == "Who is here?"
+    assert "sign_in_mei" not in {button.key for button in at.button}
+
+
+def test_the_click_signs_in_and_the_way_out_leads_back(app: AppTest) -> None:
+    app.run()
+    app.button(key="sign_in_ines").click().run()
+    assert app.title[0].value == r"Hello, Dr\. Ines Okafor"
+    app.button(key="sign_out").click().run()
+    assert app.title[0].value == "Who is here?"
+
+
+def test_an_empty_studio_says_how_to_add_somebody(tmp_path: Path) -> None:
+    service.start(tmp_path / "empty")
+    try:
+        at = AppTest.from_file(str(ENTRY), default_timeout=30).run()
+        assert not at.exception
+        assert any("db people add" in code.value for code in at.code)
+    finally:
+        service.stop()
+
+
+def test_signing_out_gives_up_what_is_not_saved(app: AppTest, sign_in: Callable[..., AppTest]) -> None:
+    at = sign_in(app, "ines")
+    at.switch_page("app_pages/rubrics.py")
+    at.query_params["rubric"] = "kardia-empathy"
+    at.run()
+    at.button(key="start_editing").click().run()
+    at.text_input(key="rubric_title").set_value("Typed by Ines").run()
+    assert any("Unsaved changes in" in caption.value for caption in at.sidebar.caption)
+    at.button(key="sign_out").click().run()
+    at.button(key="sign_in_tomas").click().run()
+    assert not at.exception
+    assert at.text_input(key="rubric_title").value == "Kardia empathy"
