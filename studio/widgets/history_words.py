@@ -13,6 +13,7 @@ from db.history import Event
 from db.people import SYSTEM
 from studio import service
 from studio.widgets.names import names_of
+from studio.widgets.run_words import STAGE_WORDS
 from studio.widgets.times import ago, exact
 
 _READ = 200  # entries looked at for one list: a long audit is many of them and becomes one line
@@ -25,6 +26,7 @@ _RUBRIC = {
     "version_changes_requested": "asked for changes in {title} version {version}",
     "version_retired": "retired {title} version {version}",
 }
+_RUNS = {"run_started": "started a run", "run_cancelled": "cancelled a run", "run_resumed": "resumed a run"}
 _MARKS = {
     "audit_flag": ("flagged", "turn"),
     "audit_unflag": ("took back flags on", "turn"),
@@ -127,6 +129,9 @@ def _other(group: list[Event]) -> str:
         return f"changed the record of {newest.detail.get('name', newest.subject_id)}"
     if newest.action == "import_data":
         return f"imported {_count(int(newest.detail.get('dialogues_new', 0)), 'dialogue')}"
+    if newest.action in _RUNS:
+        stage = newest.detail.get("stage")
+        return _RUNS[newest.action] + (f": {STAGE_WORDS[stage].lower()}" if stage in STAGE_WORDS else "")
     if newest.action == "export_data":
         return "exported dialogues"
     return newest.action.replace("_", " ")

@@ -5,13 +5,15 @@ to the approver.
 """
 
 import re
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import choose, click, open_page, settled, type_into
+from tests.e2e.conftest import Studio
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -30,6 +32,22 @@ def test_from_a_draft_to_a_trained_model(person: Callable[[str], Page]) -> None:
     the_turn_shows_its_reward(ravi)
     run_id = train_two_steps(ravi)
     the_model_leads_back_to_the_approver(ravi, run_id)
+
+
+def test_a_killed_studio_takes_no_run_with_it(studio: Studio, person: Callable[[str], Page]) -> None:
+    ravi = person("ravi")
+    open_page(ravi, "Runs")
+    click(ravi, "start_run")
+    choose_dialogues(ravi, DIALOGUES[:1])
+    type_into(ravi, "run_reason", "Does a run outlive the studio?")
+    click(ravi, "submit_run")
+    expect(ravi.locator(".st-key-run_state")).to_contain_text("Running", timeout=MINUTES)
+    address = ravi.url
+    studio.end(signal.SIGKILL)
+    studio.start()
+    ravi.goto(address)
+    wait_until_done(ravi, 5 * MINUTES)
+    expect(ravi.get_by_text("5 of 5 turns").first).to_be_visible()
 
 
 def submit_a_changed_anchor(page: Page) -> None:
@@ -98,11 +116,12 @@ def start_form(page: Page, stage: str) -> None:
     expect(offered).to_have_value(re.compile("version 2: approved by Dr. Tomas Lindqvist"))
 
 
-def choose_dialogues(page: Page) -> None:
+def choose_dialogues(page: Page, ids: Sequence[str] = DIALOGUES) -> None:
     page.locator(".st-key-data_way").get_by_text("Named dialogues").click()
     settled(page)
-    type_into(page, "data_ids", "\n".join(DIALOGUES))
-    expect(page.get_by_text("4 dialogues, 20 turns")).to_be_visible()
+    type_into(page, "data_ids", "\n".join(ids))
+    dialogues = "1 dialogue" if len(ids) == 1 else f"{len(ids)} dialogues"
+    expect(page.get_by_text(f"{dialogues}, {5 * len(ids)} turns")).to_be_visible()
 
 
 def wait_until_done(page: Page, within_ms: int) -> None:
