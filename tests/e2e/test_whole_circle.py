@@ -4,6 +4,7 @@ A rubric is edited and approved, turns are judged by it, a model is trained on t
 to the approver.
 """
 
+import json
 import re
 import signal
 import time
@@ -47,7 +48,8 @@ def test_a_killed_studio_takes_no_run_with_it(studio: Studio, person: Callable[[
     studio.start()
     ravi.goto(address)
     wait_until_done(ravi, 5 * MINUTES)
-    expect(ravi.get_by_text("5 of 5 turns").first).to_be_visible()
+    (status,) = [json.loads(file.read_text()) for file in studio.home.glob("runs/*/status.json")]
+    assert (status["attempt"], status["done"], status["total"]) == (1, 5, 5)
 
 
 def submit_a_changed_anchor(page: Page) -> None:
