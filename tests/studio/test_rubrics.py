@@ -334,3 +334,15 @@ def test_notes_by_people_who_use_a_criterion_stand_beside_its_form(open_rubric: 
     assert "Does &lt;b&gt;goodbye&lt;/b&gt; count?" in page_text(at)
     at.button(key="part_CR2").click().run()
     assert "goodbye" not in page_text(at)
+
+
+def test_a_browser_that_never_heard_the_value_still_has_it_as_default(open_rubric: Open) -> None:
+    """A click that cuts a run short makes the browser send a field's default: it must be what the draft says."""
+    at = editing(open_rubric, "ines")
+    for _ in range(2):  # when the field is new, and when it stands already
+        assert len(at.multiselect(key="reads_empathy").proto.default) == 3
+        assert at.text_input(key="name_empathy").proto.default == "Empathy"
+        assert at.text_area(key="anchor_empathy_3").proto.default == anchor(3)
+        assert at.number_input(key="weight_empathy").proto.default == 1.0
+        at.run()
+    assert not at.exception
