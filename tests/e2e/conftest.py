@@ -54,7 +54,7 @@ class Studio:
             return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).is_file():
         pytest.skip("no chromium: apt-get install chromium, or set CHROMIUM to its path")
