@@ -8,6 +8,7 @@ import streamlit as st
 
 from db import lineage, runs
 from db.store import Store
+from pipeline.rundir import FINISHED
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run_words import amount, model_name, names, version_words, who_and_when
 
@@ -18,6 +19,16 @@ _A_PAGE = 15
 def model_list(store: Store) -> None:
     """One row a model; what it was trained on stands beside it."""
     st.title("Models")
+    st.fragment(run_every="2s" if _training(store) else None)(_models)(store)
+
+
+def _training(store: Store) -> bool:
+    """Whether a model may still arrive: the store reads the end of a run some moments after its page has said it."""
+    every = runs.runs(store)
+    return bool((every["stage"].isin(["sft", "grpo"]) & ~every["state"].isin(FINISHED)).any())
+
+
+def _models(store: Store) -> None:
     models = runs.models(store)
     if models.empty:
         st.info(
