@@ -24,7 +24,7 @@ ChangeKind = Literal[
 WordOp = Literal["same", "removed", "added"]
 
 # A field that is not named here is taken to change the meaning: the careful reading for fields yet to come.
-_RUBRIC_KINDS: dict[str, ChangeKind] = {"id": "wording", "title": "wording"}
+_RUBRIC_KINDS: dict[str, ChangeKind] = {"id": "wording", "title": "wording", "approvers": "wording"}
 _CRITERION_KINDS: dict[str, ChangeKind] = {
     "name": "wording",
     "points": "weight",
@@ -32,8 +32,10 @@ _CRITERION_KINDS: dict[str, ChangeKind] = {
     "veto": "aggregation",
     "reads": "reads",
     "severity": "severity",
+    "tags": "wording",
+    "replaces": "wording",
 }
-_COMPARED_APART = {"anchors", "examples", "criteria", "aggregate", "reward"}
+_COMPARED_APART = {"anchors", "examples", "criteria", "aggregate", "reward", "archived"}
 
 Piece = Rubric | Criterion | Aggregate | RewardWeights
 
@@ -42,7 +44,8 @@ class Change(NamedTuple):
     """One difference; `criterion_id` is None for the rubric as a whole, `before` or `after` where there was nothing.
 
     `field` is a field's name, `aggregate.method`, `reward.format`, `anchors.3`, `examples`, `scale`, `criterion`
-    (the whole of one, added or removed) or `criteria` (their order). The texts are for reading.
+    (the whole of one, added or removed: archived ones count as removed), `archived` (a criterion that is in neither
+    rubric's use) or `criteria` (their order). The texts are for reading.
     """
 
     criterion_id: str | None
@@ -70,7 +73,7 @@ def compare(old: Rubric | None, new: Rubric) -> list[Change]:
     for criterion in new.criteria:
         earlier = before.get(criterion.id)
         changes += _of_a_criterion(earlier, criterion) if earlier else [_whole(criterion, "added")]
-    return changes
+    return changes + _of_the_archive(old, new)
 
 
 def words(before: str, after: str) -> list[tuple[WordOp, str]]:
@@ -100,6 +103,21 @@ def _of_the_whole(old: Rubric, new: Rubric) -> list[Change]:
     changes += _of_fields(None, old.aggregate, new.aggregate, {}, "aggregation", "aggregate.")
     changes += _of_fields(None, old.reward, new.reward, {}, "weight", "reward.")
     return changes + _of_order(old, new)
+
+
+def _of_the_archive(old: Rubric, new: Rubric) -> list[Change]:
+    """What is archived and differs, but for criteria that came from or went to those in use: these are told already."""
+    before, after = ({c.id: c for c in rubric.archived} for rubric in (old, new))
+    kept = sorted((before.keys() | after.keys()) - {*old.ids, *new.ids})
+    return [
+        Change(cid, "archived", "wording", _archived_text(old, cid), _archived_text(new, cid))
+        for cid in kept
+        if before.get(cid) != after.get(cid)
+    ]
+
+
+def _archived_text(rubric: Rubric, criterion_id: str) -> str | None:
+    return next((criterion_text(c) for c in rubric.archived if c.id == criterion_id), None)
 
 
 def _of_order(old: Rubric, new: Rubric) -> list[Change]:
@@ -161,4 +179,4 @@ def _in_words(value: Any) -> str | None:
         return f"at most {value.max_words} words"
     if isinstance(value, tuple):
         return ", ".join(value)
-    return f"{value:.12g}" if isinstance(value, float) else value
+    return f"{value:.12g}" if isinstance(value, float | int) else value

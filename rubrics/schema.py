@@ -13,6 +13,7 @@ Severity = Literal["none", "yellow", "red"]
 Part = Literal["profile", "situation", "history", "understanding", "reasoning", "emotion", "response"]
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Anchor = Annotated[str, Field(min_length=1)]
+Tag = Annotated[str, Field(min_length=1)]
 
 PARTS: tuple[Part, ...] = ("profile", "situation", "history", "understanding", "reasoning", "emotion", "response")
 
@@ -23,12 +24,20 @@ class _Piece(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
+class Source(_Piece):
+    """The real turn that an example was taken from: a link for people, which no judge is shown."""
+
+    dialogue_id: str = Field(min_length=1)
+    turn_index: int = Field(ge=0)
+
+
 class Example(_Piece):
     """A worked example: what was said, the score it deserves, and why. For a flag, score 0 is a counter-example."""
 
     text: str = Field(min_length=1)
     score: float = Field(allow_inf_nan=False)
     why: str = ""
+    source: Source | None = None
 
 
 class Veto(_Piece):
@@ -44,7 +53,11 @@ class Rule(_Piece):
 
 
 class Criterion(_Piece):
-    """One question about one turn."""
+    """One question about one turn.
+
+    `tags` sort criteria as exchange formats do (HealthBench's axis:accuracy, say). `replaces` names the criteria that
+    this one was split or merged from. Neither is shown to a judge.
+    """
 
     id: Slug
     name: str = Field(min_length=1)
@@ -60,6 +73,8 @@ class Criterion(_Piece):
     rule: Rule | None = None
     use_when: str = ""
     avoid_when: str = ""
+    tags: tuple[Tag, ...] = ()
+    replaces: tuple[Slug, ...] = ()
 
     @field_validator("reads")
     @classmethod
@@ -100,10 +115,14 @@ class Criterion(_Piece):
 
 
 class Aggregate(_Piece):
-    """How the criteria's scores become one number (or, for a gate, one of FAIL, PASS, SOLVED)."""
+    """How the criteria's scores become one number (or, for a gate, one of FAIL, PASS, SOLVED).
+
+    A turn passes a score rubric when nothing vetoes it and its number is at least `pass_mark` (0–1).
+    """
 
     method: Literal["weighted_mean", "points", "minimum", "gate"] = "weighted_mean"
     solved_by: str | None = None
+    pass_mark: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
 
 
 class RewardWeights(_Piece):
@@ -126,7 +145,11 @@ class RewardWeights(_Piece):
 
 
 class Rubric(_Piece):
-    """A whole rubric. Its identity is `hash`; a version is (id, integer version, hash)."""
+    """A whole rubric. Its identity is `hash`; a version is (id, integer version, hash).
+
+    `archived` criteria are asked of nobody and count for nothing; they are kept so that they can come back. `approvers`
+    is how many psychologists must approve what comes after this version.
+    """
 
     id: Slug
     title: str = Field(min_length=1)
@@ -135,14 +158,25 @@ class Rubric(_Piece):
     criteria: tuple[Criterion, ...]
     aggregate: Aggregate = Aggregate()
     reward: RewardWeights = RewardWeights()
+    archived: tuple[Criterion, ...] = ()
+    approvers: int = Field(default=1, ge=1, le=2)
+
+    @field_validator("archived")
+    @classmethod
+    def _by_id(cls, archived: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+        """Archived criteria have no order; one order keeps one hash."""
+        return tuple(sorted(archived, key=lambda criterion: criterion.id))
 
     @model_validator(mode="after")
     def _criteria_make_sense_together(self) -> "Rubric":
         if not self.criteria:
             raise ValueError("a rubric needs at least one criterion")
         ids = [criterion.id for criterion in self.criteria]
-        if twice := sorted({i for i in ids if ids.count(i) > 1}):
-            raise ValueError(f"criterion id {', '.join(twice)} is used more than once; ids must be unique")
+        known = ids + [criterion.id for criterion in self.archived]
+        if twice := sorted({i for i in known if known.count(i) > 1}):
+            raise ValueError(
+                f"criterion id {', '.join(twice)} is used more than once; ids must be unique, archived ones included"
+            )
         if self.aggregate.method == "weighted_mean" and not any(c.weight for c in self.criteria):
             raise ValueError("every weight is 0, so no criterion could move the score")
         if (self.purpose == "gate") != (self.aggregate.method == "gate"):

@@ -13,6 +13,7 @@ def rubric_text(rubric: Rubric) -> str:
     head += ["", *_wrapped(rubric.instructions)] if rubric.instructions else []
     blocks = ["\n".join(head)]
     blocks += [f"{number}. {criterion_text(c)}" for number, c in enumerate(rubric.criteria, start=1)]
+    blocks += [f"Archived, not in use: {criterion_text(c)}" for c in rubric.archived]
     return "\n\n".join(blocks)
 
 
@@ -31,8 +32,12 @@ def criterion_text(criterion: Criterion) -> str:
 
 
 def example_text(example: Example) -> str:
-    """`score 2: what was said`, then the reason on its own line."""
-    return f"score {example.score:g}: {example.text}" + (f"\nbecause: {example.why}" if example.why else "")
+    """`score 2: what was said`, then on lines of their own the reason and the real turn that it was taken from."""
+    because = f"\nbecause: {example.why}" if example.why else ""
+    source = (
+        f"\ntaken from {example.source.dialogue_id}, turn {example.source.turn_index + 1}" if example.source else ""
+    )
+    return f"score {example.score:g}: {example.text}{because}{source}"
 
 
 def _total(rubric: Rubric) -> str:

@@ -5,13 +5,13 @@ import streamlit as st
 from db import dialogues
 from rubrics.errors import UserError
 from studio import service, session
-from studio.widgets.audit_panel import audit_panel
-from studio.widgets.dialogue_open import Open, open_dialogue
-from studio.widgets.dialogue_pane import dialogue_pane
-from studio.widgets.dialogue_place import go_to, place
-from studio.widgets.dialogue_queue import dialogue_steps, first_in_queue, progress_line, queue_panel
+from studio.widgets.audit.dialogue_open import Open, open_dialogue
+from studio.widgets.audit.dialogue_pane import dialogue_pane
+from studio.widgets.audit.dialogue_place import go_to, place
+from studio.widgets.audit.dialogue_queue import dialogue_steps, first_in_queue, progress_line, queue_panel
+from studio.widgets.audit.panel import audit_panel
+from studio.widgets.audit.turn_follow import follow_turn
 from studio.widgets.plain_text import text_style
-from studio.widgets.turn_follow import follow_turn
 
 
 def opened() -> Open | None:

@@ -4,12 +4,12 @@ import streamlit as st
 
 from studio import session
 from studio.widgets.history_words import recent_lines, show_history
-from studio.widgets.home_audit import flags_lately, next_audit
-from studio.widgets.home_rubrics import decisions_for, writing_of
-from studio.widgets.home_runs import runs_now
-from studio.widgets.home_store import holdings
+from studio.widgets.home.audit import flags_lately, next_audit
+from studio.widgets.home.rubrics import decisions_for, writing_of
+from studio.widgets.home.runs import runs_now
+from studio.widgets.home.store import holdings
 from studio.widgets.names import escaped
-from studio.widgets.rubric_changes import rubric_style
+from studio.widgets.rubric.changes import rubric_style
 
 person = session.here()
 rubric_style()

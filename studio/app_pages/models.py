@@ -3,8 +3,8 @@
 import streamlit as st
 
 from studio import service
-from studio.widgets.lineage_models import model_list
-from studio.widgets.lineage_view import model_view
+from studio.widgets.model.list import model_list
+from studio.widgets.model.view import model_view
 from studio.widgets.plain_text import text_style
 
 text_style()

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from studio.widgets.rubric_library import library
-from studio.widgets.rubric_page import rubric_page
+from studio.widgets.rubric.library import library
+from studio.widgets.rubric.page import rubric_page
 
 rubric_id = st.query_params.get("rubric", "")
 if rubric_id:

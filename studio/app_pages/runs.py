@@ -4,9 +4,9 @@ import streamlit as st
 
 from studio import service
 from studio.widgets.plain_text import text_style
-from studio.widgets.run_list import run_list
-from studio.widgets.run_start import start_form
-from studio.widgets.run_view import run_view
+from studio.widgets.run.list import run_list
+from studio.widgets.run.start import start_form
+from studio.widgets.run.view import run_view
 
 text_style()
 if run_id := st.query_params.get("run"):

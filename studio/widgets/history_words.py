@@ -13,7 +13,7 @@ from db.history import Event
 from db.people import SYSTEM
 from studio import service
 from studio.widgets.names import names_of
-from studio.widgets.run_words import STAGE_WORDS
+from studio.widgets.run.words import STAGE_WORDS
 from studio.widgets.times import ago, exact
 
 _READ = 200  # entries looked at for one list: a long audit is many of them and becomes one line

@@ -5,7 +5,7 @@ import streamlit as st
 from db.people import Person, Role, people
 from studio import service, session
 from studio.widgets.names import escaped
-from studio.widgets.rubric_work import unsaved
+from studio.widgets.rubric.work import unsaved
 
 WHAT_THEY_DO: dict[Role, str] = {
     "psychologist": "Writes rubrics and decides on those of others",

@@ -144,3 +144,51 @@ def test_words_of_a_long_text_still_marks_only_the_one_word() -> None:
     """Over 200 words, difflib takes frequent words for noise unless it is told not to."""
     common = " ".join(["the person said"] * 100)
     assert words(f"{common} so", f"{common} why") == [("same", common), ("removed", "so"), ("added", "why")]
+
+
+def archive(body: dict[str, Any]) -> None:
+    body["archived"] = [body["criteria"].pop(RELEVANCE)]
+
+
+def test_an_archived_criterion_counts_as_removed_and_can_come_back() -> None:
+    body = copy.deepcopy(KARDIA)
+    archive(body)
+    without = Rubric.model_validate(body)
+    assert [(c.criterion_id, c.kind) for c in compare(OLD, without)] == [("relevance", "removed")]
+    assert next((c.criterion_id, c.kind) for c in compare(without, OLD)) == ("relevance", "added")
+    assert without.ids == OLD.ids[1:]
+
+
+def test_what_is_archived_is_compared_too() -> None:
+    body = copy.deepcopy(KARDIA)
+    archive(body)
+    before = Rubric.model_validate(body)
+    body["archived"][0]["question"] = "Apt?"
+    (change,) = compare(before, Rubric.model_validate(body))
+    assert (change.criterion_id, change.field, change.kind) == ("relevance", "archived", "wording")
+    del body["archived"]
+    (change,) = compare(before, Rubric.model_validate(body))
+    assert (change.field, change.after) == ("archived", None)
+
+
+def test_the_order_of_what_is_archived_says_nothing() -> None:
+    body = copy.deepcopy(KARDIA)
+    body["archived"] = [body["criteria"].pop(0), body["criteria"].pop(0)]
+    turned = {**body, "archived": body["archived"][::-1]}
+    assert Rubric.model_validate(body).hash == Rubric.model_validate(turned).hash
+
+
+def test_an_archived_id_cannot_be_used_again() -> None:
+    body = copy.deepcopy(KARDIA)
+    body["archived"] = [copy.deepcopy(body["criteria"][RELEVANCE])]
+    with pytest.raises(ValueError, match="relevance is used more than once"):
+        Rubric.model_validate(body)
+
+
+def test_where_an_example_was_taken_from_is_a_change_one_can_read() -> None:
+    def link(body: dict[str, Any]) -> None:
+        body["criteria"][RELEVANCE]["examples"][0]["source"] = {"dialogue_id": "demo-03", "turn_index": 1}
+
+    (change,) = changed(link)
+    assert change.kind == "example"
+    assert "taken from demo-03, turn 2" in (change.after or "")

@@ -17,7 +17,7 @@ from db.people import SYSTEM, person
 from db.rubric_versions import retire
 from pipeline.turns import turns_of
 from studio import service
-from studio.widgets.turn_parts import exchanges, turn_html
+from studio.widgets.audit.turn_parts import exchanges, turn_html
 from tests.studio.run_dirs import end, lay_out
 
 pytestmark = pytest.mark.usefixtures("studio_home")

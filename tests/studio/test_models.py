@@ -7,7 +7,7 @@ from db.ingest import ingest
 from db.lineage import Link
 from db.store import Store
 from studio import service
-from studio.widgets.lineage_view import _groups
+from studio.widgets.model.view import _groups
 from tests.studio import run_dirs
 
 SignIn = Callable[[AppTest, str], AppTest]

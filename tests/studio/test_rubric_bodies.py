@@ -8,8 +8,8 @@ from db.rubric_drafts import body_of
 from rubrics.diff import compare
 from rubrics.load import library
 from rubrics.schema import Rubric
-from studio.widgets import rubric_bodies as bodies
-from studio.widgets.rubric_merge import merged
+from studio.widgets.rubric import bodies
+from studio.widgets.rubric.merge import merged
 
 LIBRARY = {rubric.id: rubric for rubric in library()}
 

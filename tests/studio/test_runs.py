@@ -13,11 +13,11 @@ from pipeline.configs import CONFIGS
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
 from studio import service
-from studio.widgets import run_submit
-from studio.widgets.config_form import LABELS, misfit
-from studio.widgets.run_data import sample
-from studio.widgets.run_live import Pace, log_tail, pace, pace_words, span_words
-from studio.widgets.run_results import audit_link, criterion_means
+from studio.widgets.run import submit as run_submit
+from studio.widgets.run.config_form import LABELS, misfit
+from studio.widgets.run.data import sample
+from studio.widgets.run.live import Pace, log_tail, pace, pace_words, span_words
+from studio.widgets.run.results import audit_link, criterion_means
 from tests.studio import run_dirs
 
 SignIn = Callable[[AppTest, str], AppTest]

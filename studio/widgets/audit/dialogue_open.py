@@ -1,0 +1,75 @@
+"""The dialogue that is open, with what the person here may know of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import streamlit as st
+
+from db import audits, dialogues, people
+from db.audits import AuditState, Flag
+from db.dialogues import Dialogue
+from rubrics.errors import UserError
+from studio import service, session
+from studio.widgets.audit.dialogue_place import Place
+from studio.widgets.audit.turn_parts import Exchange, exchanges
+
+_SHOWN = "audit_shown_turns"
+
+
+@dataclass(frozen=True)
+class Open:
+    """One dialogue as one person audits it. `turn` is the turn in focus, None in a dialogue without any.
+
+    `gold` is empty for people who may not see it. `refusal` says why nothing can be marked; empty when it can.
+    """
+
+    dialogue: Dialogue
+    turn: int | None
+    state: AuditState
+    gold: tuple[Flag, ...]
+    refusal: str
+
+    @cached_property
+    def exchanges(self) -> list[Exchange]:
+        """The dialogue cut at its assistant turns."""
+        return exchanges(self.dialogue.messages)
+
+    def flags_on(self, turn: int) -> list[Flag]:
+        """One's own flags on that turn."""
+        return [flag for flag in self.state.flags if flag.turn_index == turn]
+
+    def gold_on(self, turn: int) -> list[Flag]:
+        """The gold flags on that turn, for whom they are not hidden from."""
+        return [flag for flag in self.gold if flag.turn_index == turn]
+
+    def is_severe(self, turn: int) -> bool:
+        """Whether a flag known here calls the turn red. Nothing else does: an unread turn may be severe as well."""
+        return any(flag.severity == "red" for flag in [*self.flags_on(turn), *self.gold_on(turn)])
+
+
+def open_dialogue(place: Place) -> Open:
+    """Read what the address names. Raises UserError when no dialogue has that id; a turn too far is the last one."""
+    store, person = service.store(), session.here()
+    dialogue = dialogues.dialogue(store, place.dialogue_id)
+    gold = audits.gold(store, dialogue.dialogue_id) if session.allowed("adjudicate") else []
+    state = audits.state(store, dialogue.dialogue_id, person.person_id)
+    turn = min(place.turn, dialogue.n_turns - 1) if dialogue.n_turns else None
+    return Open(dialogue, turn, state, tuple(gold), _refusal())
+
+
+def show_turn(dialogue_id: str, turn: int) -> None:
+    """From now on in this session that turn is not covered; also a callback."""
+    st.session_state.setdefault(_SHOWN, set()).add((dialogue_id, turn))
+
+
+def is_shown(dialogue_id: str, turn: int) -> bool:
+    """Whether somebody asked in this session to see that turn."""
+    return (dialogue_id, turn) in st.session_state.get(_SHOWN, ())
+
+
+def _refusal() -> str:
+    try:
+        people.require(session.here(), "audit")
+    except UserError as error:
+        return str(error)
+    return ""

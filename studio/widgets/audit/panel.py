@@ -1,0 +1,127 @@
+"""Beside the dialogue: moving between turns, the last receipt, flags, scores, the person, machine scores, finishing."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from db import audits
+from db.dialogues import Neighbours
+from db.rubric_versions import Version
+from rubrics.schema import Purpose
+from studio import service, session
+from studio.widgets.audit.dialogue_open import Open
+from studio.widgets.audit.dialogue_person import person_panel
+from studio.widgets.audit.dialogue_place import go_to
+from studio.widgets.audit.dialogue_queue import dialogue_steps
+from studio.widgets.audit.dialogue_receipt import new_id, receipt, save
+from studio.widgets.audit.flag_names import rubric_choice, working_rubric
+from studio.widgets.audit.flag_panel import flag_panel
+from studio.widgets.audit.flag_unclear import unclear_panel
+from studio.widgets.audit.score_panel import score_panel
+from studio.widgets.audit.turn_machine import machine_scores
+from studio.widgets.names import escaped
+
+TABS = ("Flags", "Scores", "Person", "Machine scores")
+
+
+def audit_panel(audit: Open, around: Neighbours) -> None:
+    """The panel of the turn in focus. Only the open tab is drawn, so only its keys answer."""
+    with st.container(key="side_panel", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _turn_steps(audit)
+            dialogue_steps(around, is_finished=audit.state.finished)
+            _finish(audit)
+        if audit.refusal:
+            st.caption(f":material/visibility: You are reading only. {escaped(audit.refusal)}.")
+        else:
+            receipt()
+        _tabs(audit)
+
+
+def _tabs(audit: Open) -> None:
+    flags, scores, person, machine = st.tabs(TABS, key="panel", on_change="rerun")
+    if flags.open:
+        with flags:
+            _marks(audit, "flags", flag_panel)
+    if scores.open:
+        with scores:
+            _marks(audit, "score", score_panel)
+    if person.open:
+        with person:
+            person_panel(audit.dialogue)
+    if machine.open:
+        with machine:
+            machine_scores(audit.dialogue, audit.turn or 0)
+
+
+def _turn_steps(audit: Open) -> None:
+    """Where we are in the dialogue, and a step either way: each button names the turn it goes to."""
+    turns, turn = audit.dialogue.n_turns, audit.turn
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content", key="turn_steps"):
+        st.markdown(f"**Turn {turn + 1} of {turns}**" if turn is not None else "**No turn**", width="content")
+        for word, key, target in (("Previous", "K", (turn or 0) - 1), ("Next", "J", (turn or 0) + 1)):
+            st.button(
+                word,
+                key=f"{word.lower()}_turn",
+                shortcut=key,
+                disabled=turn is None or not 0 <= target < turns,
+                on_click=go_to,
+                args=[audit.dialogue.dialogue_id, target],
+            )
+
+
+def _finish(audit: Open) -> None:
+    """ "Nothing more to flag here" is what makes an unflagged turn count as looked at."""
+    version = working_rubric("flags")
+    finished = version is not None and version.rubric_id in audit.state.finished_with
+    if finished:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge("You finished this dialogue", icon=":material/check_circle:", color="green")
+            _finish_button("Not finished after all", "unfinish_dialogue", None, audit, version, audits.unfinish)
+    else:
+        _finish_button("Nothing more to flag here", "finish_dialogue", "Shift+Enter", audit, version, audits.finish)
+
+
+def _finish_button(
+    word: str,
+    key: str,
+    shortcut: str | None,
+    audit: Open,
+    version: Version | None,
+    write: Callable[..., audits.Receipt],
+) -> None:
+    at_end = audit.turn is None or audit.turn == audit.dialogue.n_turns - 1
+    st.button(
+        word,
+        key=key,
+        shortcut=shortcut,
+        type="tertiary" if not shortcut else "primary" if at_end else "secondary",
+        width="stretch" if shortcut else "content",
+        disabled=bool(audit.refusal) or version is None,
+        on_click=_save_finish,
+        args=[word, audit.dialogue.dialogue_id, version, new_id(), write],
+    )
+
+
+def _save_finish(
+    word: str, dialogue_id: str, version: Version, client_id: str, write: Callable[..., audits.Receipt]
+) -> None:
+    save(
+        f"{dialogue_id}: {word[0].lower()}{word[1:]}",
+        lambda: write(service.store(), session.here(), dialogue_id, version.rubric_id, version.version, client_id),
+    )
+
+
+def _marks(audit: Open, purpose: Purpose, draw: Callable[[Open, int, Version], None]) -> None:
+    """Flags or scores by the rubric that is worked by, or why there are none."""
+    version = working_rubric(purpose)
+    if audit.turn is None:
+        st.caption("There is no assistant turn to mark in this dialogue.")
+    elif version is None:
+        kind = "flags" if purpose == "flags" else "scores"
+        st.caption(f"No rubric of {kind} is approved yet. A psychologist can submit one and another approve it.")
+        st.page_link("app_pages/rubrics.py", label="Open Rubrics", icon=":material/rule:")
+    else:
+        rubric_choice(purpose, "Flag by" if purpose == "flags" else "Score by")
+        draw(audit, audit.turn, version)
+        unclear_panel(audit, audit.turn, version)

@@ -1,0 +1,80 @@
+"""Home, for annotators and for psychologists: the next dialogue to audit, and what was flagged lately."""
+
+from html import escape
+
+import streamlit as st
+
+from db import audits, dialogues, history, rubric_versions
+from db.dialogues import Filter
+from db.history import Event
+from db.people import Person
+from studio import service
+from studio.widgets.names import name_of
+from studio.widgets.rubric.words import SEVERITIES
+from studio.widgets.times import ago, exact
+
+PAGE = "app_pages/audit.py"
+_READ = 300
+
+
+def next_audit(person: Person) -> None:
+    """How far this person is, and the next dialogue that they have not finished."""
+    store = service.store()
+    st.subheader("Your audit", anchor=False)
+    everything = dialogues.count(store, Filter())
+    progress = audits.progress(store, person.person_id)
+    left = dialogues.search(store, Filter(unfinished_by=person.person_id), limit=1)
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="next_audit"):
+        with st.container(gap="xsmall", width="stretch"):
+            flags = "1 flag" if progress.flags == 1 else f"{progress.flags} flags"
+            st.markdown(f"**{progress.finished} of {everything} dialogues finished**, {flags} so far")
+            st.progress(progress.finished / everything if everything else 0.0)
+        if left.empty:
+            st.caption("All done. Thank you." if everything else "No dialogues yet.", width="content")
+        elif st.button(
+            "Go on with your audit" if progress.started else "Start your audit",
+            key="go_on_audit",
+            type="primary" if "annotator" in person.roles else "secondary",
+            icon=":material/forum:",
+        ):
+            st.switch_page(PAGE, query_params={"dialogue": str(left["dialogue_id"].iloc[0])})
+
+
+def flags_lately(limit: int = 6) -> None:
+    """The newest flags that still stand, whoever set them but the gold audit; nothing when there are none."""
+    found = _standing_flags(limit)
+    if not found:
+        return
+    st.subheader("Flagged lately", anchor=False)
+    names = {
+        c.id: c.name for version in rubric_versions.approved(service.store(), "flags") for c in version.rubric.criteria
+    }
+    for event in found:
+        _flag(event, names)
+
+
+def _flag(event: Event, names: dict[str, str]) -> None:
+    code, turn = str(event.detail["code"]), int(event.detail["turn_index"])
+    severity = str(event.detail.get("severity") or "none")
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=f"lately_{event.seq}"):
+        words = f"<strong>{escape(code)}</strong> {escape(names.get(code, ''))}"
+        mark = f'<span class="kr-{escape(severity)}">{escape(SEVERITIES.get(severity, ""))}</span>'  # type: ignore[call-overload]
+        when = f'<time title="{escape(exact(event.created_at))}">{escape(ago(event.created_at))}</time>'
+        where = f"{escape(name_of(event.actor))}, {when}, turn {turn + 1} of {escape(event.subject_id)}"
+        st.html(f'<div class="kr-row">{words} · {mark}<br><small>{where}</small></div>')
+        if st.button("Read", key=f"read_flag_{event.seq}", type="tertiary"):
+            st.switch_page(PAGE, query_params={"dialogue": event.subject_id, "turn": str(turn)})
+
+
+def _standing_flags(limit: int) -> list[Event]:
+    """Flags from the diary, newest first, without those that the same person took back or set again later."""
+    seen: set[tuple[str, str, object, object]] = set()
+    found = []
+    for event in history.recent(service.store(), _READ, subject_kind="dialogue"):
+        if event.action not in ("audit_flag", "audit_unflag") or event.detail.get("is_gold"):
+            continue
+        place = (event.actor, event.subject_id, event.detail.get("turn_index"), event.detail.get("code"))
+        if event.action == "audit_flag" and place not in seen:
+            found.append(event)
+        seen.add(place)
+    return found[:limit]

@@ -1,0 +1,99 @@
+"""Input fields that write into a draft's body at once, so that nothing typed hangs on a widget being on the page.
+
+The body is the truth: a widget is only told what to show when it shows something else, because a browser that is told
+drops what is being typed there. Each widget also carries the body's value as its default: a click that cuts a run short
+can keep the browser from ever being told, and it would then send the default back as if a person had chosen it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+import streamlit as st
+
+from studio.widgets.rubric.bodies import Body, set_field
+
+Write = Callable[[Any], None]
+T = TypeVar("T")
+
+TWO_LINES = 130  # characters that a field of the form holds in two lines, in a narrow window nearly
+SHORT_PX = 96  # the least that a text area with a label can be
+
+
+def into(piece: Body, field: str, default: Any) -> Write:
+    """What writes one field of a piece; its default is the same as saying nothing."""
+    return lambda value: set_field(piece, field, value, default)
+
+
+def text(label: str, key: str, value: str, write: Write, **options: Any) -> None:
+    """One line of text."""
+    default = _show(key, value, _same_text)
+    st.text_input(label, value=default or "", key=key, on_change=_take, args=(key, write), **options)
+
+
+def long_text(label: str, key: str, value: str, write: Write, **options: Any) -> None:
+    """Several lines of text; the field grows with them."""
+    default = _show(key, value, _same_text)
+    height: Literal["content"] | int = "content" if len(value) > TWO_LINES or value.count("\n") > 1 else SHORT_PX
+    st.text_area(label, value=default or "", key=key, height=height, on_change=_take, args=(key, write), **options)
+
+
+def number(label: str, key: str, value: float, write: Write, step: float = 0.5, **options: Any) -> None:
+    """A number; an emptied field keeps the last one."""
+    default = _show(key, value)
+    shown: float | Literal["min"] = "min" if default is None else default
+    st.number_input(label, value=shown, key=key, step=step, on_change=_take_number, args=(key, write), **options)
+
+
+def choice(label: str, key: str, value: Any, options: Sequence[Any], words: Callable[[Any], str], write: Write) -> None:
+    """One of several; a stored value that is not among the options is offered as well, so that it is not lost.
+
+    `words` must say the same of an option on every run: a browser remembers its choice by the label.
+    """
+    offered = list(options) if value in options else [*options, value]
+    index = 0 if _show(key, value) is None else offered.index(value)
+    st.selectbox(label, offered, index=index, key=key, format_func=words, on_change=_take, args=(key, write))
+
+
+def several(
+    label: str,
+    key: str,
+    value: list[Any],
+    options: Sequence[Any],
+    words: Callable[[Any], str],
+    write: Write,
+    **more: Any,
+) -> None:
+    """Any of several, in the order of the options."""
+    default = _show(key, value, lambda a, b: set(a) == set(b))
+    st.multiselect(
+        label,
+        options,
+        default=default,
+        key=key,
+        format_func=words,
+        on_change=_take,
+        args=(key, lambda chosen: write([one for one in options if one in chosen])),
+        **more,
+    )
+
+
+def _show(key: str, value: T, same: Callable[[Any, Any], bool] = lambda a, b: bool(a == b)) -> T | None:
+    """The default to give the widget; None where it stands and is told another value (one may not do both)."""
+    if key in st.session_state and not same(st.session_state[key], value):
+        st.session_state[key] = value
+        return None
+    return value
+
+
+def _same_text(shown: str | None, value: str) -> bool:
+    return (shown or "").strip() == value.strip()
+
+
+def _take(key: str, write: Write) -> None:
+    value = st.session_state[key]
+    write(value.strip() if isinstance(value, str) else value)
+
+
+def _take_number(key: str, write: Write) -> None:
+    if st.session_state[key] is not None:
+        write(st.session_state[key])

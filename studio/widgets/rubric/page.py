@@ -1,0 +1,141 @@
+"""One rubric: its header, and the tabs to read, edit, compare and review it. The address says what is open."""
+
+import streamlit as st
+
+from db import rubric_versions
+from db.rubric_versions import Draft, Version
+from studio import service, session
+from studio.widgets.names import escaped, name_of
+from studio.widgets.rubric.bodies import lenient
+from studio.widgets.rubric.changes import rubric_style
+from studio.widgets.rubric.compare import compare_tab
+from studio.widgets.rubric.form import edit_tab, start_editing
+from studio.widgets.rubric.reader import show_rubric
+from studio.widgets.rubric.timeline import review_tab
+from studio.widgets.rubric.words import PURPOSES, state_badge
+from studio.widgets.times import quiet_line
+
+TABS = {"read": "Read", "edit": "Edit", "compare": "Compare", "review": "Review and versions"}
+
+
+def rubric_page(rubric_id: str) -> None:
+    """The page of one rubric; an unknown one says so and leads back."""
+    rubric_style()
+    with st.container(key="rubric_news"):
+        _say()
+    store = service.store()
+    known, stored = rubric_versions.versions(store, rubric_id), rubric_versions.draft(store, rubric_id)
+    if not known and not stored:
+        _way_back()
+        st.info("There is no rubric of this name. Choose one from all rubrics.")
+        return
+    viewed = _viewed(known)
+    _header(rubric_id, known, stored, viewed)
+    _tabs(rubric_id, known, stored, viewed)
+
+
+def _viewed(known: list[Version]) -> Version | None:
+    """The version that the address names, else the approved one, else the newest; None while there is only a draft."""
+    asked = st.query_params.get("version", "")
+    named = next((one for one in known if str(one.version) == asked), None)
+    approved = next((one for one in known if one.state == "approved"), None)
+    return named or approved or (known[0] if known else None)
+
+
+def _header(rubric_id: str, known: list[Version], stored: Draft | None, viewed: Version | None) -> None:
+    """Title, standing and the version chooser; while the draft is edited, where the draft stands."""
+    writing = stored is not None and (viewed is None or _view() == "edit")
+    rubric = viewed.rubric if viewed else lenient(stored.body if stored else {})
+    with st.container(gap=None):
+        _way_back()
+        st.title(escaped(rubric.title or rubric_id), anchor=False)
+        st.caption(PURPOSES[rubric.purpose])
+    with st.container(horizontal=True, vertical_alignment="center", key="standing"):
+        if writing and stored:
+            _draft_standing(stored)
+        elif viewed:
+            _standing(viewed)
+        if session.allowed("edit_rubric") and _view() != "edit":
+            words = "Go on with the draft" if stored else "Start editing"
+            st.button(words, key="start_editing", icon=":material/edit:", on_click=start_editing, args=(rubric_id,))
+        if viewed and not writing:
+            _choose_version(known, viewed)
+
+
+def _way_back() -> None:
+    st.button("All rubrics", key="all_rubrics", icon=":material/arrow_back:", type="tertiary", on_click=_to_library)
+
+
+def _choose_version(known: list[Version], viewed: Version) -> None:
+    if st.session_state.get("version_shown") != viewed.version:
+        st.session_state.version_shown = viewed.version
+    st.selectbox(
+        "Version",
+        [one.version for one in known],
+        key="version_shown",
+        format_func="Version {}".format,  # no state in it: a browser remembers its choice by the label
+        width=160,
+        label_visibility="collapsed",
+        on_change=_show_version,
+    )
+
+
+def _show_version() -> None:
+    st.query_params["version"] = str(st.session_state.version_shown)
+
+
+def _standing(viewed: Version) -> None:
+    """Where the version stands, who decided and why."""
+    state_badge(viewed)
+    who, when = viewed.decided_by or viewed.submitted_by, viewed.decided_at or viewed.submitted_at
+    verb = "by" if viewed.decided_by else "submitted by"
+    with st.container(width="stretch", key="standing_words"):
+        quiet_line(f"{verb} {name_of(who)}", when, f": “{viewed.reason}”" if viewed.reason else "")
+
+
+def _draft_standing(stored: Draft) -> None:
+    st.badge("Draft", icon=":material/edit:", color="blue")
+    base = f"made from version {stored.base_version}, " if stored.base_version else ""
+    with st.container(width="stretch"):
+        quiet_line(f"{base}saved by {name_of(stored.updated_by)}", stored.updated_at)
+
+
+def _tabs(rubric_id: str, known: list[Version], stored: Draft | None, viewed: Version | None) -> None:
+    wanted = TABS[_view()]
+    if st.session_state.get("rubric_view") != wanted:
+        st.session_state.rubric_view = wanted
+    read, edit, compare, review = st.tabs(list(TABS.values()), key="rubric_view", on_change=_show_tab)
+    if read.open:
+        with read:
+            show_rubric(viewed.rubric if viewed else lenient(stored.body if stored else {}))
+    if edit.open:
+        with edit:
+            edit_tab(rubric_id, stored)
+    if compare.open:
+        with compare:
+            compare_tab(known, stored, viewed.version if viewed else None)
+    if review.open:
+        with review:
+            review_tab(known, viewed)
+
+
+def _view() -> str:
+    asked = st.query_params.get("view", "read")
+    return asked if asked in TABS else "read"
+
+
+def _show_tab() -> None:
+    shown = st.session_state.rubric_view
+    st.query_params["view"] = next(view for view, words in TABS.items() if words == shown)
+
+
+def _to_library() -> None:
+    st.query_params.clear()
+
+
+def _say() -> None:
+    """What the last action did, or why it was refused."""
+    if receipt := st.session_state.pop("rubric_receipt", ""):
+        st.toast(escaped(receipt), icon=":material/check:")
+    if fault := st.session_state.pop("rubric_fault", ""):
+        st.error(escaped(fault), icon=":material/error:")

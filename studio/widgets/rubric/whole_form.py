@@ -1,0 +1,79 @@
+"""The form of what concerns the rubric as a whole: title, instructions, how scores add up, the reward's weights."""
+
+from functools import partial
+
+import streamlit as st
+
+from studio.widgets.names import escaped
+from studio.widgets.rubric import bodies, fields
+from studio.widgets.rubric.bodies import Body
+from studio.widgets.rubric.words import METHODS, PURPOSES, reward_words
+from studio.widgets.rubric.work import Work
+
+REWARDS = {"format": "Format", "emotion": "Emotion", "rubric": "This rubric"}
+
+
+def whole_form(work: Work) -> None:
+    """Title, instructions and, by purpose, what becomes of the scores."""
+    body, purpose = work.body, work.body.get("purpose", "score")
+    fields.text("Title", "rubric_title", body.get("title", ""), fields.into(body, "title", None))
+    st.caption(f"{PURPOSES[purpose]}.")
+    fields.long_text(
+        "Instructions to the judge and to people",
+        "rubric_instructions",
+        body.get("instructions", ""),
+        fields.into(body, "instructions", ""),
+        placeholder="What to read, what to judge, and what to do when in doubt.",
+    )
+    if purpose == "score":
+        _method(body)
+        _reward(body)
+    elif purpose == "gate":
+        _solved_by(body)
+
+
+def _method(body: Body) -> None:
+    shown = [method for method in METHODS if method != "gate"]
+    method = body.get("aggregate", {}).get("method", "weighted_mean")
+    fields.choice(
+        "How the scores become one number",
+        "aggregate_method",
+        method,
+        shown,
+        METHODS.__getitem__,
+        partial(_set_part, body, "aggregate", "method", "weighted_mean"),
+    )
+
+
+def _reward(body: Body) -> None:
+    st.markdown("**Weights in the training reward**")
+    weights = {name: float(body.get("reward", {}).get(name, 1.0)) for name in REWARDS}
+    for column, (name, label) in zip(st.columns(3), REWARDS.items(), strict=True):
+        with column:
+            fields.number(
+                label,
+                f"reward_{name}",
+                weights[name],
+                partial(_set_part, body, "reward", name, 1.0),
+                min_value=0.0,
+            )
+    st.caption(reward_words(weights["format"], weights["emotion"], weights["rubric"]))
+
+
+def _solved_by(body: Body) -> None:
+    names = {one["id"]: one.get("name", "") for one in bodies.criteria(body)}
+    fields.choice(
+        "The dialogue is solved when this holds",
+        "solved_by",
+        body.get("aggregate", {}).get("solved_by"),
+        list(names),
+        lambda cid: escaped(names.get(cid, str(cid))),
+        partial(_set_part, body, "aggregate", "solved_by", None),
+    )
+
+
+def _set_part(body: Body, part: str, field: str, default: object, value: object) -> None:
+    """One field of a part that vanishes from the body when nothing is left in it."""
+    piece = dict(body.get(part, {}))
+    bodies.set_field(piece, field, value, default)
+    bodies.set_field(body, part, piece, {})

@@ -1,0 +1,184 @@
+"""A stage's settings as widgets: which there are, their bounds, defaults and help come from `pipeline.configs`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from pipeline.client import check
+from pipeline.configs import CONFIGS
+from pipeline.endpoints import Endpoint
+from pipeline.rundir import Stage
+from rubrics.errors import UserError
+from studio.widgets.run.words import BUILT_IN, model_name
+from studio.widgets.times import exact
+
+LABELS = {
+    "user": "Who speaks as the person",
+    "assistant": "Who answers",
+    "evaluator": "Who judges the answers",
+    "judge": "Judge",
+    "model": "Model to start from",
+    "base": "Base model",
+    "trained": "Trained model",
+    "max_revisions": "Revisions of one answer, at most",
+    "max_exchanges": "Exchanges in one dialogue, at most",
+    "temperature": "Temperature",
+    "max_steps": "Optimiser steps",
+    "batch_size": "Batch size",
+    "learning_rate": "Learning rate",
+    "max_length": "Tokens per example, at most",
+    "save_steps": "Steps between checkpoints",
+    "num_generations": "Answers per prompt (the group)",
+    "max_completion_length": "Tokens per answer, at most",
+    "beta": "Weight of the KL term",
+    "max_turns": "Turns to answer, at most",
+}
+# What one looks at before starting; everything else has a default that is rarely wrong.
+FIRST: dict[Stage, tuple[str, ...]] = {
+    "regenerate": ("user", "assistant", "evaluator"),
+    "score": ("judge",),
+    "sft": ("model", "max_steps"),
+    "grpo": ("model", "judge", "max_steps", "batch_size", "num_generations", "max_completion_length"),
+    "evaluate": ("trained", "base", "judge", "max_turns"),
+}
+_ENDPOINTS = {"user", "assistant", "evaluator", "judge"}
+_JUDGES = ("judge", "evaluator")
+_MODELS = {"model", "base", "trained"}
+_NO_MODEL = {"": "None: the base alone"}
+
+
+class Offer(NamedTuple):
+    """What fields can be filled with: endpoints by name, the trained models, and values that go before the defaults."""
+
+    endpoints: Mapping[str, Endpoint]
+    models: pd.DataFrame
+    preset: Mapping[str, Any]
+
+
+def first_settings(stage: Stage, offer: Offer) -> dict[str, Any]:
+    """The settings that matter most, two a row. Gives field → value."""
+    return _fields(stage, FIRST[stage], offer)
+
+
+def more_settings(stage: Stage, offer: Offer) -> dict[str, Any]:
+    """The settings that are left, to be drawn in a fold-out. Gives field → value."""
+    return _fields(stage, [name for name in CONFIGS[stage].model_fields if name not in FIRST[stage]], offer)
+
+
+def forget_settings() -> None:
+    """Back to the defaults: another stage means something else by the same name."""
+    for key in [key for key in st.session_state if str(key).startswith("config_")]:
+        del st.session_state[key]
+
+
+def misfit(stage: Stage, config: Mapping[str, Any]) -> str:
+    """Why the settings do not fit together, which the job would find out only once it runs; empty when they do."""
+    if stage == "grpo" and config["batch_size"] % config["num_generations"]:
+        return (
+            f"A batch of {config['batch_size']} answers does not hold whole groups of {config['num_generations']}: "
+            "make the batch size a multiple of the answers per prompt."
+        )
+    return ""
+
+
+def weak_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> list[Endpoint]:
+    """The judges in a stage's configuration that are too weak to train on; unknown names are not judged here."""
+    named = [endpoints.get(str(config.get(option))) for option in _JUDGES]
+    return [one for one in named if one and one.weak]
+
+
+def warn_of_weak_judge(weak: Sequence[Endpoint]) -> None:
+    """Say it wherever verdicts of such a judge are made or shown."""
+    if not weak:
+        return
+    name = "The built-in model" if weak[0].embedded else f"The model behind “{weak[0].name}”"
+    st.warning(
+        f"{name} is too weak to judge: fine for trying things out, not for training you will rely on.",
+        icon=":material/warning:",
+    )
+
+
+def check_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -> None:
+    """A button that asks the judge one short question, where it is served by somebody else than the studio."""
+    chosen = next((endpoints[str(config[option])] for option in _JUDGES if config.get(option) in endpoints), None)
+    if chosen is None or chosen.embedded:
+        return
+    if st.button("Check that it answers", key="check_judge", icon=":material/network_check:"):
+        try:
+            with st.spinner(f"Asking {chosen.name} at {chosen.base_url}"):
+                check(chosen)
+            st.success(f"{chosen.name} answers as it should.", icon=":material/check_circle:")
+        except UserError as error:
+            st.error(str(error), icon=":material/error:")
+
+
+def _fields(stage: Stage, names: Sequence[str], offer: Offer) -> dict[str, Any]:
+    told = CONFIGS[stage].model_json_schema()["properties"]
+    columns = st.columns(2)
+    values = {}
+    for place, name in enumerate(names):
+        # Set as state and not as the widget's own default: only so does a browser take the value of another stage.
+        st.session_state.setdefault(_key(name), _default(name, told[name], offer))
+        with columns[place % 2]:
+            values[name] = _field(name, told[name], offer)
+    return values
+
+
+def _default(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
+    default = offer.preset.get(name, told["default"])
+    return float(default) if told["type"] == "number" else default
+
+
+def _field(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
+    if name in _ENDPOINTS:
+        return _endpoint(name, told, offer.endpoints)
+    if name in _MODELS:
+        return _model(name, told, offer.models)
+    return _number(name, told)
+
+
+def _endpoint(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint]) -> str:
+    words = {one.name: f"{'Built-in model' if one.embedded else one.name} ({one.model})" for one in known.values()}
+    return str(st.selectbox(LABELS[name], list(known), format_func=words.__getitem__, **_told(name, told)))
+
+
+def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> str:
+    """Built-in models, those trained here, or whatever one types: a folder or the id of a model on the hub."""
+    when = zip(models["run_id"], models["created_at"], strict=True)
+    trained = {run_id: f"{model_name(run_id)}, {exact(created_at)}" for run_id, created_at in when}
+    words = {**_NO_MODEL, **trained} if told["default"] == "" else {**BUILT_IN, **trained}
+    chosen = st.selectbox(
+        LABELS[name],
+        list(words),
+        format_func=lambda option: words.get(option, option),
+        accept_new_options=True,
+        **_told(name, told),
+    )
+    return str(chosen or "")
+
+
+def _number(name: str, told: Mapping[str, Any]) -> Any:
+    """Bounds that a widget cannot hold (above 0, but not 0) are checked when the run is started."""
+    whole = told["type"] == "integer"
+    kind = int if whole else float
+    low, high = told.get("minimum", told.get("exclusiveMinimum")), told.get("maximum")
+    tiny = not whole and 0 < told["default"] < 1e-2
+    return st.number_input(
+        LABELS[name],
+        min_value=None if low is None else kind(low),
+        max_value=None if high is None else kind(high),
+        step=1 if whole else told["default"] / 2 if tiny else 0.1,
+        format="%d" if whole else "%.1e" if tiny else "%.2f",
+        **_told(name, told),
+    )
+
+
+def _key(name: str) -> str:
+    return f"config_{name}"
+
+
+def _told(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    about = told["description"]
+    return {"key": _key(name), "help": f"{about[:1].upper()}{about[1:]}."}

@@ -1,0 +1,201 @@
+"""The form that starts a run: what, by which approved rubric version, on which dialogues, how, and why."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from db import people, rubric_versions, runs
+from db.rubric_versions import Version
+from db.store import Store
+from pipeline.configs import RUBRIC_PURPOSE
+from pipeline.endpoints import EMBEDDED, Endpoint, load_endpoints
+from pipeline.rundir import STAGES, Stage
+from rubrics.errors import UserError
+from studio import session
+from studio.widgets.plain_text import plain_text
+from studio.widgets.run.config_form import (
+    Offer,
+    check_judges,
+    first_settings,
+    forget_settings,
+    misfit,
+    more_settings,
+    warn_of_weak_judge,
+    weak_judges,
+)
+from studio.widgets.run.data import Choice, choose_dialogues
+from studio.widgets.run.submit import start
+from studio.widgets.run.words import ABOUT, STAGE_WORDS, amount, model_name, names
+from studio.widgets.times import exact
+
+PAGE = "app_pages/runs.py"
+STARTED = "started_run"
+_OPTIONS = ("model", "base", "trained", "judge")
+
+
+def start_form(store: Store) -> None:
+    """The whole form. The address can ask for a stage and a model: ?start=evaluate&trained=RUN_ID."""
+    st.page_link(PAGE, label="All runs", icon=":material/arrow_back:", query_params={})
+    st.title("Start a run")
+    if not session.allowed("start_run"):
+        st.info(who_may_start(store), icon=":material/info:")
+        return
+    known_runs = runs.runs(store)
+    stage = _choose_stage()
+    version = _choose_version(store, stage)
+    st.subheader("On which dialogues")
+    seed = int(st.session_state.get("config_seed", 0))
+    data = choose_dialogues(store, known_runs, seed)
+    st.subheader("How")
+    config, seed = _choose_settings(store, stage, known_runs)
+    _say_what_will_be_used(stage, config, data, runs.models(store))
+    _finish(store, stage, config, data, version, seed)
+
+
+def who_may_start(store: Store) -> str:
+    """One sentence for people who may not."""
+    able = [one.name for one in people.people(store) if people.may(one, "start_run")]
+    return (
+        f"Runs are started by researchers. Here: {', '.join(able)}."
+        if able
+        else ("Runs are started by researchers, and there is none yet. An admin can give somebody that role.")
+    )
+
+
+def _choose_stage() -> Stage:
+    asked = st.query_params.get("start", "score")
+    stage = st.segmented_control(
+        "What to do",
+        STAGES,
+        default=asked if asked in STAGES else "score",
+        format_func=STAGE_WORDS.__getitem__,
+        required=True,
+        key="stage",
+        on_change=forget_settings,
+        label_visibility="collapsed",
+    )
+    if stage != asked:
+        st.query_params["start"] = stage
+    st.caption(ABOUT[stage])
+    return stage
+
+
+def _choose_version(store: Store, stage: Stage) -> Version | None:
+    purpose = RUBRIC_PURPOSE[stage]
+    st.subheader("By which rubric")
+    if purpose is None:
+        st.caption("None: fine-tuning learns from the dialogues alone.")
+        return None
+    offered = approved_versions(store, purpose)
+    if not offered:
+        st.warning(
+            f"No rubric for this is approved yet ({purpose}). A psychologist who did not write it must approve one.",
+            icon=":material/gavel:",
+        )
+        st.page_link("app_pages/rubrics.py", label="Open rubrics", icon=":material/rule:")
+        return None
+    known = names(store)
+    by_id = {f"{version.rubric_id}@{version.version}": version for version in offered}
+    words = {id_: _version_words(version, known) for id_, version in by_id.items()}
+    chosen = by_id[st.selectbox("Approved version", list(by_id), format_func=words.__getitem__, key="rubric_version")]
+    plain_text(chosen.reason, "small")
+    return chosen
+
+
+def approved_versions(store: Store, purpose: str) -> list[Version]:
+    """Every approved version of a purpose, the newest approval first; older versions stay usable until retired."""
+    found = [
+        version
+        for rubric in rubric_versions.rubrics(store)
+        for version in rubric_versions.versions(store, rubric.rubric_id)
+        if version.state == "approved" and version.rubric.purpose == purpose
+    ]
+    return sorted(found, key=lambda version: str(version.decided_at), reverse=True)
+
+
+def _version_words(version: Version, known: dict[str, str]) -> str:
+    by = known.get(version.decided_by or "", version.decided_by)
+    return f"{version.rubric.title}, version {version.version}: approved by {by}, {exact(version.decided_at)}"
+
+
+def _choose_settings(store: Store, stage: Stage, known_runs: pd.DataFrame) -> tuple[dict[str, Any], int]:
+    endpoints = load_endpoints(store.home)
+    offer = Offer(endpoints, runs.models(store), _preset(endpoints))
+    config = first_settings(stage, offer)
+    warn_of_weak_judge(weak_judges(config, endpoints))
+    check_judges(config, endpoints)
+    with st.expander("More settings", key="more_settings"):
+        config |= more_settings(stage, offer)
+        seed = st.number_input(
+            "Seed",
+            min_value=0,
+            value=0,
+            step=1,
+            key="config_seed",
+            help="Decides the sample and every draw of the run.",
+        )
+    return config, seed
+
+
+def _preset(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
+    """What the address asks for; else a judge that one can rely on, where there is one."""
+    strong = next((one.name for one in endpoints.values() if not one.weak), EMBEDDED.name)
+    return {"judge": strong, "evaluator": strong} | {
+        name: value for name in _OPTIONS if (value := st.query_params.get(name))
+    }
+
+
+def _say_what_will_be_used(stage: Stage, config: dict[str, Any], data: Choice, models: pd.DataFrame) -> None:
+    """Training and evaluation look at a part of what is chosen; better known before than wondered at after."""
+    if stage == "sft":
+        seen = min(data.turns, config["max_steps"] * config["batch_size"])
+        st.caption(f"{amount(config['max_steps'], 'step')} see {amount(seen, 'answer')} of the {data.turns:,} chosen.")
+    elif problem := misfit(stage, config):
+        st.warning(problem, icon=":material/warning:")
+    elif stage == "grpo":
+        prompts = max(1, config["max_steps"] * config["batch_size"] // config["num_generations"])
+        written = config["max_steps"] * config["batch_size"]
+        st.caption(f"{amount(prompts, 'prompt')}, {amount(written, 'answer')} written and judged.")
+    elif stage == "evaluate":
+        seen = min(data.turns, config["max_turns"])
+        st.caption(f"{amount(seen, 'turn')} of {data.turns:,}, spread evenly over the dialogues.")
+        _say_base(config, models)
+
+
+def _say_base(config: dict[str, Any], models: pd.DataFrame) -> None:
+    own = models[models["run_id"] == config["trained"]]
+    if len(own) and (base := own.iloc[0]["base_model"]) and base != config["base"]:
+        st.info(
+            f"This model was trained from {model_name(base)}: compare it with that to see what the training did.",
+            icon=":material/info:",
+        )
+
+
+def _finish(
+    store: Store, stage: Stage, config: dict[str, Any], data: Choice, version: Version | None, seed: int
+) -> None:
+    """Why, and the button. What was typed stays when the start is refused."""
+    st.subheader("Why")
+    reason = st.text_area(
+        "Reason",
+        key="run_reason",
+        height=80,
+        label_visibility="collapsed",
+        placeholder="What do you want to find out? Others read this beside the results.",
+    )
+    ready = bool(data.ids) and (version or RUBRIC_PURPOSE[stage] is None) and not misfit(stage, config)
+    if not st.button(
+        "Start the run", key="submit_run", type="primary", icon=":material/play_arrow:", disabled=not ready
+    ):
+        return
+    if started := st.session_state.get(STARTED):  # a second click while the first was at work
+        st.switch_page(PAGE, query_params={"run": started})
+    try:
+        run = start(store, session.here(), stage, config, data.ids, version, reason or "", seed)
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.session_state[STARTED] = run.run_id
+    st.switch_page(PAGE, query_params={"run": run.run_id})
