@@ -25,9 +25,10 @@ setup: .venv/ready
 studio: setup
 	$(PY) -m studio --demo --port $(PORT)
 
-# Two processes: while Playwright drives a browser it keeps an event loop running, which the jobs' tests must start themselves.
+# A worker a core, a test file to each, so that what a file shares (an embedded server, say) is started once. Then the
+# browser in a process of its own: while Playwright drives one it keeps an event loop running, which jobs' tests start.
 test: setup
-	$(PY) -m pytest --ignore=tests/e2e
+	$(PY) -m pytest --ignore=tests/e2e -n auto --maxprocesses 4 --dist loadfile
 	$(PY) -m pytest tests/e2e
 
 lint: setup
