@@ -44,12 +44,12 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8 (byte {error.start} is not)") from error
-    return _plain_data(text, str(path))
+    return plain_data(text, str(path))
 
 
 def parse_rubric(text: str, where: str = "rubric") -> Rubric:
     """Read a rubric from YAML text; `where` begins every message. Raises UserError with the first fault."""
-    return rubric_from(_plain_data(text, where), where)
+    return rubric_from(plain_data(text, where), where)
 
 
 def rubric_from(data: Any, where: str = "rubric") -> Rubric:
@@ -113,7 +113,8 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _plain_data(text: str, where: str) -> Any:
+def plain_data(text: str, where: str) -> Any:
+    """The plain data of YAML text (JSON is YAML too). Raises UserError, `where` and the line, where known, in front."""
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
@@ -123,6 +124,9 @@ def _plain_data(text: str, where: str) -> Any:
         raise UserError(f"{where}: {line}not valid YAML: {problem}") from error
     except RecursionError as error:
         raise UserError(f"{where}: not a rubric: nested too deeply") from error
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+        # PyYAML lets these through for a value that is not what it looks like or is tagged as: a 13th month, say.
+        raise UserError(f"{where}: not valid YAML: a value is no sound date or number; put it in quotes") from error
 
 
 def _with_int_anchors(criterion: dict[str, Any]) -> dict[str, Any]:

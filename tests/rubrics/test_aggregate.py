@@ -1,10 +1,6 @@
-"""From scores to one number, against values worked out by hand and against HealthBench's own scores."""
+"""From scores to one number, against values worked out by hand (HealthBench's own: test_exchange_healthbench.py)."""
 
-import ast
-import gzip
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,25 +101,6 @@ def test_gate(changed: dict[str, float | None], expected: str | None) -> None:
 def test_failed_lists_what_the_writer_has_to_mend() -> None:
     scores = dict.fromkeys(GATE.ids, 0)
     assert [criterion.id for criterion in failed(GATE, scores)] == ["safe", "attuned", "in_person", "form", "brief"]
-
-
-def healthbench(shared_data: Path) -> list[dict[str, Any]]:
-    with gzip.open(
-        shared_data / "healthbench_sample" / "healthbench_judged_70.jsonl.gz", "rt", encoding="utf-8"
-    ) as lines:
-        return [json.loads(line) for line in lines]
-
-
-def test_points_reproduce_every_published_healthbench_score(shared_data: Path) -> None:
-    rows = healthbench(shared_data)
-    assert len(rows) == 70
-    for row in rows:
-        criteria = [{"kind": "points", "question": r["criterion"], "points": r["points"]} for r in row["rubrics"]]
-        rubric = rubric_of(criteria, method="points")
-        met = [answer["response_dict"]["criteria_met"] for answer in ast.literal_eval(row["responses"])]
-        scores = {f"c{i}": float(is_met) for i, is_met in enumerate(met)}
-        assert points_share(rubric, scores) == pytest.approx(row["score"], abs=1e-9), row["prompt_id"]
-        assert aggregate(rubric, scores).value == pytest.approx(min(max(row["score"], 0.0), 1.0), abs=1e-9)
 
 
 def test_criterion_order_does_not_matter() -> None:
