@@ -1,4 +1,4 @@
-"""`python -m rubrics`: check, show and compare rubric files.
+"""`python -m rubrics`: check, show, compare and exchange rubric files.
 
 Exit codes: 0 done, 1 the user can mend it (one line says what and where), 2 usage, 3 a fault of ours, 130 cancelled.
 """
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rubrics.diff import Change, compare, words
 from rubrics.errors import UserError
-from rubrics.lint import lint
+from rubrics.exchange import commands as exchange
+from rubrics.lint import RULES, lint
 from rubrics.load import faults, load_rubric, read_yaml
 from rubrics.show import rubric_text
 
@@ -48,9 +49,19 @@ def faults_of(path: Path) -> list[str]:
 def remarks_on(path: Path) -> list[str]:
     """The warnings about a sound file, one line each, or one line that says there is none."""
     rubric = load_rubric(path)
-    places = {criterion_id: f"criterion {number} ({criterion_id})" for number, criterion_id in enumerate(rubric.ids, 1)}
-    warned = [f"{path}: warning {code}: {places[about]}: {message}" for code, about, message in lint(rubric)]
+    places: dict[str | None, str] = {i: f"criterion {number} ({i})" for number, i in enumerate(rubric.ids, 1)}
+    warned = [
+        f"{path}: warning {code}: {places.get(about, 'the whole rubric')}: {message} → {mend}"
+        for code, about, message, mend in lint(rubric)
+    ]
     return warned or [f"{path}: sound; {len(rubric.criteria)} criteria, hash {rubric.hash[:12]}"]
+
+
+def explained(code: str) -> str:
+    """What a check looks for and why, by its code. Raises UserError naming the codes when there is none of that one."""
+    if (rule := RULES.get(code.upper())) is None:
+        raise UserError(f"{code}: no check has this code; choose one of {', '.join(RULES)}")
+    return f"{rule.code} {rule.title}: {rule.why} See docs/rubric-checks.md, section {rule.code}."
 
 
 def change_line(change: Change) -> str:
@@ -62,8 +73,14 @@ def change_line(change: Change) -> str:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    if asked.command == "lint" and asked.explain:
+        print(explained(asked.explain))
+        return DONE
     if asked.command == "lint":
         return _lint(asked.files)
+    if asked.command in exchange.COMMANDS:
+        exchange.run(asked)
+        return DONE
     if asked.command == "show":
         print(rubric_text(load_rubric(asked.file)))
         return DONE
@@ -83,15 +100,18 @@ def _lint(files: list[Path]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m rubrics", description="Check, show and compare rubric files.")
+    parser = argparse.ArgumentParser("python -m rubrics", description="Check, show, compare and exchange rubric files.")
     commands = parser.add_subparsers(dest="command", required=True)
     check = _command(commands, "lint", "check files: faults, and what may weaken them", "lint rubrics/library/*.yaml")
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    what = check.add_mutually_exclusive_group(required=True)
+    what.add_argument("files", nargs="*", default=[], type=Path, metavar="FILE")
+    what.add_argument("--explain", metavar="CODE", help="say what the check of that code, such as W1, looks for")
     show = _command(commands, "show", "print a rubric to read", "show rubrics/library/kardia-empathy.yaml")
     show.add_argument("file", type=Path, metavar="FILE")
     diff = _command(commands, "diff", "print what changed from A to B", "diff old.yaml new.yaml")
     diff.add_argument("before", type=Path, metavar="A")
     diff.add_argument("after", type=Path, metavar="B")
+    exchange.add_commands(commands)
     return parser
 
 

@@ -40,13 +40,33 @@ def test_warnings_name_place_and_rule_and_do_not_fail(tmp_path: Path, capsys: py
     path = put(tmp_path, "weak.yaml", WEAK)
     assert main(["lint", path]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{path}: warning A1: criterion 1 (warmth): no anchor for score 2; say what that score looks like",
-        f"{path}: warning A2: criterion 1 (warmth): scores 3 and 4 have the same anchor; "
+        f"{path}: warning A1: criterion 1 (warmth): no anchor for score 2, so everyone fills the gap in their own way "
+        "→ write what a reply at score 2 looks like, and what it lacks for the next score up",
+        f"{path}: warning A2: criterion 1 (warmth): scores 3 and 4 have the same anchor → "
         "name something that tells them apart",
-        f"{path}: warning E1: criterion 1 (warmth): has no worked example; add one high and one low, each with why",
-        f"{path}: warning R1: criterion 2 (fit): asks about the person's profile but does not read it; "
+        f"{path}: warning W3: criterion 1 (warmth): the anchor of scores 3 and 4 grades without saying what to look "
+        "for (“So  so.”) → describe words or acts of a reply at that level which somebody could point at",
+        f"{path}: warning E1: criterion 1 (warmth): has no worked example → add one high and one low, each with why",
+        f"{path}: warning R1: criterion 2 (fit): asks about the person's profile but does not read it → "
         "add profile to reads",
+        f"{path}: warning E4: criterion 2 (fit): its only example has a high score → add one with a low score",
+        f"{path}: warning E5: criterion 2 (fit): example 1 does not say why → "
+        "name the words that earn the score, or what is missing",
     ]
+
+
+def test_a_warning_about_the_whole_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    idle = KARDIA.read_text(encoding="utf-8").replace("method: weighted_mean", "pass_mark: 0")
+    path = put(tmp_path, "idle.yaml", idle)
+    assert main(["lint", path]) == 0
+    assert f"{path}: warning S6: the whole rubric: every turn passes" in capsys.readouterr().out
+
+
+def test_a_check_is_explained_by_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "--explain", "w1"]) == 0
+    assert capsys.readouterr().out.startswith("W1 Two questions in one: ")
+    assert main(["lint", "--explain", "Z9"]) == 1
+    assert capsys.readouterr().err.startswith("Z9: no check has this code; choose one of A1, A2")
 
 
 def test_every_file_is_linted_and_every_fault_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
