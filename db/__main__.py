@@ -16,6 +16,7 @@ from db import backup, dialogues, exchange, people
 from db.check import check
 from db.demo import load_demo
 from db.ingest import ingest
+from db.rubric_commands import add_rubric_commands
 from db.store import Store
 from pipeline import faults
 from pipeline.rundir import write_whole
@@ -162,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "ingest", "read what is new in HOME/runs", "ingest", _ingest)
     _add(commands, "demo", "load the demo content", "demo --home /tmp/demo", _demo)
     _add_people(commands)
+    add_rubric_commands(commands, _add)
     return parser
 
 

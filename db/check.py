@@ -1,4 +1,4 @@
-"""Whether the store still says what people worked on: texts against their hashes, counts against rows."""
+"""Whether the store still says what people worked on and decided: texts against hashes, counts, who approved what."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _BATCH = 20_000
 
 def check(store: Store) -> list[str]:
     """Everything that is not as it should be, one line each; empty when all is well. Nothing is changed."""
-    return [*_turns(store), *_counts(store), *_marks(store), *_rubrics(store)]
+    return [*_turns(store), *_counts(store), *_marks(store), *_rubrics(store), *_decisions(store), *_comments(store)]
 
 
 def _turns(store: Store) -> Iterator[str]:
@@ -53,3 +53,31 @@ def _rubrics(store: Store) -> Iterator[str]:
             rubric_versions.versions(store, row["rubric_id"])
         except UserError as error:
             yield str(error)
+
+
+def _decisions(store: Store) -> Iterator[str]:
+    """Nobody decided on their own words, and every approval is that of as many different people as it took."""
+    sql = """
+        SELECT rubric_id, version, actor, state, list_contains(authors, actor) AS wrote_it FROM rubric_version_events
+        JOIN (
+            SELECT rubric_id, version, authors, endorsed_by, greatest(approvers_needed, coalesce(TRY_CAST(
+                json_extract_string(CASE WHEN json_valid(body) THEN body END, '$.approvers') AS INTEGER), 1)) AS needed
+            FROM rubric_version_states
+        ) USING (rubric_id, version)
+        WHERE (state <> 'retired' AND list_contains(authors, actor))
+        OR (state = 'approved' AND len(list_distinct(endorsed_by || [actor])) < needed) ORDER BY seq
+    """
+    for row in store.rows(sql):
+        why = "who wrote part of it" if row["wrote_it"] else "and by fewer people than it takes"
+        yield f"{row['rubric_id']} version {row['version']}: {row['state'].replace('_', ' ')} by {row['actor']}, {why}"
+
+
+def _comments(store: Store) -> Iterator[str]:
+    """A thread stands on a version, or on the draft of the next one."""
+    sql = """
+        SELECT DISTINCT thread_id, e.rubric_id, e.version FROM rubric_comment_events e
+        LEFT JOIN (SELECT rubric_id, max(version) AS newest FROM rubric_versions GROUP BY ALL) v USING (rubric_id)
+        WHERE e.version NOT BETWEEN 1 AND coalesce(newest, 0) + 1 ORDER BY thread_id
+    """
+    for row in store.rows(sql):
+        yield f"comments {row['thread_id']}: {row['rubric_id']} has no version {row['version']} and no draft of it"

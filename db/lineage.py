@@ -5,12 +5,18 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from db import people, rubric_versions
-from db.rubric_versions import Version
-from db.store import Store
+from db import people
+from db.rubric_records import Step, Version, decisions, version, versions
+from db.store import Cursor, Store, rows_of
 from rubrics.errors import UserError
 
-_WORDS = {"approved": "Approved", "retired": "Retired", "changes_requested": "Sent back"}
+_WORDS: dict[Step, str] = {
+    "endorsed": "First approval",
+    "approved": "Approved",
+    "retired": "Retired",
+    "changes_requested": "Sent back",
+}
+_STAGES = {"": "Unreadable", "sft": "SFT", "grpo": "GRPO", "preview": "Trial"}
 
 
 class Link(NamedTuple):
@@ -20,6 +26,13 @@ class Link(NamedTuple):
     id: str
     title: str
     detail: str
+
+
+class Standing(NamedTuple):
+    """What stands on a rubric version: the runs that used it and the models that came of those, newest first."""
+
+    runs: list[Link]
+    models: list[Link]
 
 
 def lineage(store: Store, run_id: str) -> list[Link]:
@@ -38,6 +51,50 @@ def lineage(store: Store, run_id: str) -> list[Link]:
         waiting += [parent for parent in built_on if parent not in seen]
         seen.update(built_on)
     return links
+
+
+def standing_on(store: Store, rubric_id: str, number: int) -> Standing:
+    """The runs that used this version, and the models trained by them or by runs that were built on them.
+
+    Raises UserError when there is no such version.
+    """
+    found = version(store, rubric_id, number)
+    ids = store.read(lambda cursor: standing_at(cursor, found))
+    runs = [_run(store, row) for row in _newest_first(store, ids["runs"])]
+    models = [link for row in _newest_first(store, ids["models"]) for link in _model(store, row["run_id"])]
+    return Standing(runs, models)
+
+
+def standing_at(cursor: Cursor, found: Version) -> dict[str, list[str]]:
+    """As `standing_on`, on a cursor at hand: the ids of the runs that used it, and of the runs that made the models."""
+    params = [found.hash, found.rubric_id, found.version]
+    using = [row["run_id"] for row in rows_of(cursor, _USING, params)]
+    models = [row["run_id"] for row in rows_of(cursor, _MODELS, [using])]
+    return {"runs": using, "models": models}
+
+
+# By its hash, whatever number the run's request gave it. Trying a draft out is no use of a version.
+_USING = """
+    SELECT run_id FROM runs WHERE stage <> 'preview'
+    AND (rubric_hash = ? OR (rubric_hash IS NULL AND rubric_id = ? AND rubric_version = ?))
+"""
+# A run is built on its parents and on the runs that wrote its dialogues, as in `lineage`.
+_MODELS = """
+    WITH RECURSIVE built AS (
+        SELECT run_id, unnest(json_extract_string(parents, '$[*]')) AS built_on FROM runs
+        UNION SELECT run_id, source FROM run_inputs JOIN dialogues USING (dialogue_id)
+        WHERE source IN (SELECT run_id FROM runs)
+    ), descended AS (
+        SELECT unnest(?::TEXT[]) AS run_id
+        UNION SELECT built.run_id FROM built JOIN descended ON built.built_on = descended.run_id
+    )
+    SELECT DISTINCT run_id FROM models SEMI JOIN descended USING (run_id)
+"""
+
+
+def _newest_first(store: Store, ids: list[str]) -> list[dict[str, Any]]:
+    sql = "SELECT * FROM runs WHERE list_contains(?::TEXT[], run_id) ORDER BY created_at DESC NULLS FIRST, run_id DESC"
+    return store.rows(sql, [ids])
 
 
 def _links_of(store: Store, run_id: str) -> tuple[list[Link], list[str]]:
@@ -62,8 +119,9 @@ def _model(store: Store, run_id: str) -> Iterator[Link]:
 def _run(store: Store, row: dict[str, Any]) -> Link:
     asked = f"asked for by {_name(store, row['requested_by'])}{_on(row['created_at'])}"
     why = f": {row['reason']}" if row["reason"] else ", no reason given"
-    stage = {"": "Unreadable", "sft": "SFT", "grpo": "GRPO"}.get(row["stage"], row["stage"].capitalize())
-    return Link("run", row["run_id"], f"{stage} run, {row['state']}", asked + why)
+    return Link(
+        "run", row["run_id"], f"{_STAGES.get(row['stage'], row['stage'].capitalize())} run, {row['state']}", asked + why
+    )
 
 
 def _sources(store: Store, run_id: str) -> dict[str, int]:
@@ -87,6 +145,9 @@ def _rubric(store: Store, row: dict[str, Any]) -> Iterator[Link]:
         return
     rubric_id, number, digest = row["rubric_id"], row["rubric_version"], row["rubric_hash"]
     where = f"{rubric_id}@{number}"
+    if row["stage"] == "preview":
+        yield Link("rubric", where, f"{rubric_id}, a draft", f"hash {digest}; tried out before anybody approved it")
+        return
     stored = _version(store, rubric_id, number)
     title = f"{stored.rubric.title if stored else rubric_id}, version {number}"
     if stored and stored.hash == digest:
@@ -99,12 +160,14 @@ def _rubric(store: Store, row: dict[str, Any]) -> Iterator[Link]:
 
 
 def _decisions(store: Store, where: str, version: Version) -> list[Link]:
-    """Every decision about the version, oldest first: one approved and later retired has two."""
-    told = rubric_versions.decisions(store, version.rubric_id, version.version)
-    if not told:
-        return [Link("approval", where, "Not approved", "nobody has decided on this version yet")]
+    """Everybody who decided, oldest first: both approvers where two must, and who retired it later."""
+    told = decisions(store, version.rubric_id, version.version)
     titles = [f"{_WORDS[one.state]} by {_name(store, one.decided_by)}{_on(one.decided_at)}" for one in told]
-    return [Link("approval", where, title, one.reason) for title, one in zip(titles, told, strict=True)]
+    links = [Link("approval", where, title, one.reason) for title, one in zip(titles, told, strict=True)]
+    if version.state == "in_review":
+        missing = "it waits for another psychologist" if told else "nobody has decided on this version yet"
+        links.append(Link("approval", where, "Not approved", missing))
+    return links
 
 
 def _approval_as_told(store: Store, where: str, row: dict[str, Any]) -> Link:
@@ -116,7 +179,7 @@ def _approval_as_told(store: Store, where: str, row: dict[str, Any]) -> Link:
 
 
 def _version(store: Store, rubric_id: str, number: int) -> Version | None:
-    return next((version for version in rubric_versions.versions(store, rubric_id) if version.version == number), None)
+    return next((version for version in versions(store, rubric_id) if version.version == number), None)
 
 
 def _name(store: Store, person_id: str) -> str:

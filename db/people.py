@@ -20,6 +20,7 @@ Action = Literal[
     "read",
     "edit_rubric",
     "decide_rubric",
+    "comment",
     "audit",
     "adjudicate",
     "start_run",
@@ -31,9 +32,9 @@ Action = Literal[
 # An admin looks after people and data and is no psychologist: deciding on a rubric is a clinical judgement.
 ACTIONS: dict[Role, frozenset[Action]] = {
     "viewer": frozenset({"read"}),
-    "annotator": frozenset({"read", "audit"}),
-    "psychologist": frozenset({"read", "audit", "edit_rubric", "decide_rubric", "adjudicate"}),
-    "researcher": frozenset({"read", "edit_rubric", "start_run", "import_data", "export_data"}),
+    "annotator": frozenset({"read", "audit", "comment"}),
+    "psychologist": frozenset({"read", "audit", "comment", "edit_rubric", "decide_rubric", "adjudicate"}),
+    "researcher": frozenset({"read", "comment", "edit_rubric", "start_run", "import_data", "export_data"}),
     "admin": frozenset({"read", "import_data", "export_data", "manage_people"}),
 }
 # The product itself, when it loads its library or runs from the command line. It decides on nothing.
@@ -45,6 +46,7 @@ _WORDS: dict[Action, str] = {
     "read": "look at this",
     "edit_rubric": "edit rubrics",
     "decide_rubric": "decide on a rubric version",
+    "comment": "comment on a rubric",
     "audit": "audit dialogues",
     "adjudicate": "settle disagreements",
     "start_run": "start runs",

@@ -59,7 +59,7 @@ def open_draft(store: Store, actor: Person, rubric_id: str) -> Draft:
 
     def work(cursor: Cursor) -> Draft:
         authorize(cursor, actor, "edit_rubric")
-        if stored := _stored(cursor, rubric_id):
+        if stored := draft_at(cursor, rubric_id):
             return stored
         base = _base(versions_at(cursor, rubric_id), rubric_id)
         return _add(cursor, actor, "copied", rubric_id, base.version, body_of(base.rubric))
@@ -75,7 +75,7 @@ def new_draft(store: Store, actor: Person, body: dict[str, Any]) -> Draft:
 
     def work(cursor: Cursor) -> Draft:
         authorize(cursor, actor, "edit_rubric")
-        if _stored(cursor, rubric_id) or versions_at(cursor, rubric_id):
+        if draft_at(cursor, rubric_id) or versions_at(cursor, rubric_id):
             raise UserError(f"{rubric_id}: a rubric of this id is here already; open it, or choose another id")
         return _add(cursor, actor, "written", rubric_id, None, _plain(body, rubric_id))
 
@@ -112,7 +112,7 @@ def discard_draft(store: Store, actor: Person, rubric_id: str, revision: int) ->
 
 def at_revision(cursor: Cursor, rubric_id: str, revision: int) -> Draft:
     """Inside a write: the open draft, if it still is the one that the caller saw."""
-    stored = _stored(cursor, rubric_id)
+    stored = draft_at(cursor, rubric_id)
     if stored is None:
         raise UserError(f"{rubric_id}: this draft is no longer open{_who_closed(cursor, rubric_id)}; open a new draft")
     if stored.revision != revision:
@@ -170,7 +170,8 @@ def _add(
     return Draft(rubric_id, _title(body, rubric_id), revision, base_version, body, actor.person_id, moment)
 
 
-def _stored(cursor: Cursor, rubric_id: str) -> Draft | None:
+def draft_at(cursor: Cursor, rubric_id: str) -> Draft | None:
+    """As `draft`, inside a write."""
     found = rows_of(cursor, "SELECT * FROM rubric_drafts WHERE rubric_id = ?", [rubric_id])
     return _draft(found[0]) if found else None
 

@@ -12,14 +12,19 @@ from rubrics.load import rubric_from
 from rubrics.schema import Purpose, Rubric
 
 VersionState = Literal["in_review", "approved", "changes_requested", "retired"]
+Step = Literal["endorsed", "approved", "changes_requested", "retired"]
 
 _COLUMNS = """rubric_id, version, hash, body, state, authors, submitted_by, submitted_at, note,
-    decided_by, decided_at, reason, parent_version"""
+    decided_by, decided_at, reason, parent_version, endorsed_by, approvers_needed"""
 
 
 @dataclass(frozen=True)
 class Version:
-    """One frozen rubric. `decided_by`, `decided_at` and `reason` tell of the newest decision; times are naive UTC."""
+    """One frozen rubric. `decided_by`, `decided_at` and `reason` tell of the newest decision; times are naive UTC.
+
+    `endorsed_by` are those who approved it before the one who decided, oldest first. `approvers_needed` (1 or 2) is
+    how many psychologists must approve it, or, once it was approved, did.
+    """
 
     rubric_id: str
     version: int
@@ -34,13 +39,17 @@ class Version:
     decided_at: datetime | None
     reason: str
     parent_version: int | None
+    endorsed_by: tuple[str, ...]
+    approvers_needed: int
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision about a version; a retired version has two, the approval and the retirement."""
+    """One step in deciding about a version, which may take several: "endorsed" is the first of two approvals, and a
+    retired version was approved before.
+    """
 
-    state: VersionState
+    state: Step
     decided_by: str
     decided_at: datetime
     reason: str
@@ -91,18 +100,19 @@ def approved(store: Store, purpose: Purpose | None = None) -> list[Version]:
 
 
 def waiting_for(store: Store, person: Person) -> list[Version]:
-    """The versions in review that this person could decide on, oldest first."""
+    """The versions in review that this person could decide on and has not approved yet, oldest first."""
     if not may(person, "decide_rubric"):
         return []
     sql = f"""
         SELECT {_COLUMNS} FROM rubric_version_states
-        WHERE state = 'in_review' AND NOT list_contains(authors, ?) ORDER BY submitted_at, rubric_id, version
+        WHERE state = 'in_review' AND NOT list_contains(authors, ?) AND NOT list_contains(endorsed_by, ?)
+        ORDER BY submitted_at, rubric_id, version
     """
-    return [_version(row) for row in store.rows(sql, [person.person_id])]
+    return [_version(row) for row in store.rows(sql, [person.person_id] * 2)]
 
 
 def decisions(store: Store, rubric_id: str, number: int) -> list[Decision]:
-    """Everything decided about one version, oldest first."""
+    """Everything decided about one version, endorsements included, oldest first."""
     sql = """
         SELECT state, actor AS decided_by, created_at AS decided_at, reason FROM rubric_version_events
         WHERE rubric_id = ? AND version = ? ORDER BY seq
@@ -162,4 +172,5 @@ def _version(row: dict[str, Any]) -> Version:
         raise UserError(
             f"{where}: its stored text does not match its hash, the store was tampered with; restore a backup"
         )
-    return Version(rubric=rubric, **{**row, "authors": tuple(row["authors"])})
+    people = {name: tuple(row[name]) for name in ("authors", "endorsed_by")}
+    return Version(rubric=rubric, **{**row, **people})

@@ -90,6 +90,10 @@ class Store:
         """Run one query; its rows as a frame (missing values as pandas has them: NaN, NaT, NA)."""
         return self._read(lambda cursor: cursor.execute(sql, list(params)).df())
 
+    def read(self, work: Callable[[Cursor], T]) -> T:
+        """Run several queries on one cursor, all of one moment. `work` only reads and gives no live result back."""
+        return self._read(lambda cursor: _of_one_moment(cursor, work))
+
     def write(self, work: Callable[[Cursor], T]) -> T:
         """Run `work` in one transaction and give its result once that is on disk.
 
@@ -292,6 +296,14 @@ def _mendable(path: Path, error: duckdb.Error) -> UserError | None:
     if "Cannot open file" in words:
         return UserError(f"The store {path} cannot be opened: mend the rights of the file, or choose another --home")
     return None
+
+
+def _of_one_moment(cursor: Cursor, work: Callable[[Cursor], T]) -> T:
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        return work(cursor)
+    finally:
+        _roll_back(cursor)
 
 
 def _roll_back(cursor: Cursor) -> None:

@@ -51,7 +51,12 @@ COMMANDS: dict[str, Command] = {
         "evaluate --out out/eval --inputs test.jsonl --rubric kardia-empathy.yaml --trained out/sft/model",
         _STAGE,
     ),
-    "worker": Command("take queued runs, oldest first, one at a time", "worker --drain", _JOBS),
+    "preview": Command(
+        "try a draft: judge turns by it and by its approved base, side by side and within a budget",
+        "preview --out out/try --inputs dialogues.jsonl --rubric draft.yaml --base approved.yaml --max-calls 40",
+        _STAGE,
+    ),
+    "worker": Command("take queued runs, oldest first; a preview beside one other", "worker --drain", _JOBS),
     "status": Command("say how a run fares", "status .kardia/runs/20261123-091204-score-3f9a", _JOBS),
     "cancel": Command("stop a run within ten seconds", "cancel .kardia/runs/20261123-091204-score-3f9a", _JOBS),
     "resume": Command(

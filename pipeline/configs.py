@@ -3,9 +3,9 @@
 The studio builds its start forms from these, so this module stays light: no torch, no trainer.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
@@ -69,21 +69,46 @@ class EvaluateConfig(_Config):
     max_completion_length: int = Field(192, ge=8, description="tokens per answer")
 
 
-Config = RegenerateConfig | ScoreConfig | SftConfig | GrpoConfig | EvaluateConfig
+class PreviewConfig(_Config):
+    """Try a draft: judge a few turns by it and by its approved base, side by side and within a budget."""
+
+    judge: str = Field("embedded", description="endpoint that judges")
+    temperature: float = Field(0.0, ge=0, le=2, description="sampling temperature of the judge")
+    turns: tuple[tuple[str, Annotated[int, Field(ge=0)]], ...] = Field(
+        (), description="turns as DIALOGUE:TURN, the first first, turns counted from 0; every turn when left out"
+    )
+    max_calls: int | None = Field(
+        None, ge=0, description="calls of the judge, at most; asking whether it is there is not counted"
+    )
+    max_cost: float | None = Field(None, ge=0, description="cost at the endpoint's prices, at most")
+
+    @field_validator("turns", mode="before")
+    @classmethod
+    def _as_written(cls, turns: Any) -> Any:
+        """`DIALOGUE:TURN`, as a command line gives it, is the same as [DIALOGUE, TURN]."""
+        if not isinstance(turns, list | tuple):
+            return turns
+        return [one.rsplit(":", 1) if isinstance(one, str) else one for one in turns]
+
+
+Config = RegenerateConfig | ScoreConfig | SftConfig | GrpoConfig | EvaluateConfig | PreviewConfig
 CONFIGS: dict[Stage, type[Config]] = {
     "regenerate": RegenerateConfig,
     "score": ScoreConfig,
     "sft": SftConfig,
     "grpo": GrpoConfig,
     "evaluate": EvaluateConfig,
+    "preview": PreviewConfig,
 }
-# Which purpose of rubric a stage needs; sft learns from dialogues alone.
+ANY_PURPOSE = "any"
+# Which purpose of rubric a stage needs; sft learns from dialogues alone, and a draft of any purpose can be tried.
 RUBRIC_PURPOSE: dict[Stage, str | None] = {
     "regenerate": "gate",
     "score": "score",
     "sft": None,
     "grpo": "score",
     "evaluate": "score",
+    "preview": ANY_PURPOSE,
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipeline import processes, provenance
-from pipeline.configs import RUBRIC_PURPOSE, resolve
+from pipeline.configs import ANY_PURPOSE, RUBRIC_PURPOSE, resolve
 from pipeline.endpoints import endpoint
 from pipeline.rundir import FINISHED, Request, RubricRef, RunDir, Stage, Status, new_run_id, utc_now
 from pipeline.stage import EXIT_CANCELLED, EXIT_OURS, End
@@ -46,9 +46,12 @@ def submit(
     seed: int = 0,
     parents: Sequence[str] = (),
     path: Path | None = None,
+    base: Rubric | None = None,
+    base_reference: RubricRef | None = None,
 ) -> RunDir:
     """Queue a run under `home/runs`, where a worker finds it, or lay it out at `path`, where none looks.
 
+    `base` is the version that a tried draft is held against; only the stage preview takes one.
     Raises UserError for an option, a rubric, inputs or an endpoint that does not fit the stage.
     """
     resolved = resolve(stage, dict(config))
@@ -56,12 +59,15 @@ def submit(
         endpoint(home, resolved[option])
     if inputs is None or inputs.empty:
         raise UserError(f"{stage}: has no dialogues to work on; choose at least one")
+    if base and stage != "preview":
+        raise UserError(f"{stage}: works with one rubric; a base to hold it against is for trying a draft")
     path = path or home / "runs" / new_run_id(stage)
     request = Request(
         run_id=path.name,
         stage=stage,
         config=resolved,
         rubric=_reference(stage, rubric, reference),
+        base=_reference(stage, base, base_reference) if base else None,
         parents=list(parents),
         requested_by=requested_by,
         reason=reason,
@@ -70,7 +76,7 @@ def submit(
         code_version=provenance.code_version(),
         packages=provenance.packages(),
     )
-    return RunDir.create(path.parent, request, inputs, rubric)
+    return RunDir.create(path.parent, request, inputs, rubric, base)
 
 
 def all_runs(home: Path) -> list[RunDir]:
@@ -197,7 +203,7 @@ def _reference(stage: Stage, rubric: Rubric | None, reference: RubricRef | None)
         return reference
     if rubric is None:
         raise UserError(f"{stage}: needs a rubric of purpose {purpose}")
-    if rubric.purpose != purpose:
+    if purpose not in (ANY_PURPOSE, rubric.purpose):
         raise UserError(f"{stage}: needs a rubric of purpose {purpose}, and {rubric.id} is for {rubric.purpose}")
     if reference and reference.hash != rubric.hash:
         raise UserError(f"{stage}: the rubric {rubric.id} is not the version it is said to be; their hashes differ")

@@ -1,14 +1,12 @@
 """A rubric and a turn in, one verdict per criterion out.
 
-Criteria that read the same parts of a dialogue share one call, so that none sees more than it reads. A criterion whose
-part is missing abstains without a call, and one of kind rule is computed. Whatever goes wrong is a verdict without a
-score: nothing here raises for one bad call.
+Criteria that read the same parts of a dialogue share one call (`pipeline.questions`). A criterion whose part is missing
+abstains without a call, and one of kind rule is computed. Whatever goes wrong is a verdict without a score: nothing
+here raises for one bad call.
 """
 
 import asyncio
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
@@ -17,9 +15,10 @@ from pipeline.answers import Reading, read_answer
 from pipeline.cache import VerdictCache
 from pipeline.client import Client, EndpointError, Reply
 from pipeline.parts import missing, parts_of
+from pipeline.questions import AnswerBook, Question, all_scored, questions_of
 from pipeline.turns import Turn
-from rubrics.render import answer_schema, judge_messages, parts_text, rubric_text
-from rubrics.schema import Criterion, Part, Rubric, Rule
+from rubrics.render import judge_messages
+from rubrics.schema import Part, Rubric, Rule
 
 Outcome = Literal[
     "scored", "abstained", "parse_failed", "refused", "truncated", "timeout", "http_error", "budget_stopped"
@@ -56,21 +55,6 @@ class Verdict(NamedTuple):
     cached: bool
 
 
-class _Question(NamedTuple):
-    """The criteria that one call asks about: they read the same parts."""
-
-    reads: tuple[Part, ...]
-    criteria: list[Criterion]
-    schema: dict[str, Any]
-    digest: "hashlib._Hash"
-
-    def prompt_hash(self, shown: Mapping[Part, str]) -> str:
-        """SHA-256 of schema and prompt; the share of the rubric, by far the larger, is computed once."""
-        digest = self.digest.copy()
-        digest.update(parts_text(self.criteria, shown).encode())
-        return digest.hexdigest()
-
-
 class _Answer(NamedTuple):
     """What a question got: readings by criterion id when the call came through, else its outcome and why."""
 
@@ -83,18 +67,29 @@ class _Answer(NamedTuple):
 
 
 class Judge:
-    """Judges turns by one rubric version. Several may share a client and a cache."""
+    """Judges turns by one rubric version. Several may share a client and a cache.
+
+    `only` names the criteria to judge, where not all of them are.
+    """
 
     def __init__(
-        self, client: Client, rubric: Rubric, cache: VerdictCache, temperature: float = 0.0, rubric_version: int = 0
+        self,
+        client: Client,
+        rubric: Rubric,
+        cache: VerdictCache,
+        temperature: float = 0.0,
+        rubric_version: int = 0,
+        only: Collection[str] | None = None,
     ) -> None:
         self.client = client
         self.rubric = rubric
         self.cache = cache
         self.temperature = temperature
         self.rubric_version = rubric_version
+        self._criteria = [c for c in rubric.criteria if only is None or c.id in only]
         self._rubric_hash = rubric.hash
-        self._questions = _questions(rubric)
+        self._book = AnswerBook(client.endpoint, temperature, cache)
+        self._questions = questions_of(rubric, only)
 
     async def judge(self, turn: Turn, replicate: int = 0) -> list[Verdict]:
         """One verdict per criterion, in the rubric's order. Each replicate is asked anew (seed: its number)."""
@@ -105,32 +100,33 @@ class Judge:
             for question, answer in zip(self._questions, answers, strict=True)
             for verdict in self._verdicts(turn, question, answer, replicate)
         }
-        for criterion in self.rubric.criteria:
+        for criterion in self._criteria:
             if criterion.kind == "rule" and criterion.rule:
                 verdicts[criterion.id] = self._ruled(turn, criterion.id, criterion.rule, replicate)
-        return [verdicts[criterion_id] for criterion_id in self.rubric.ids]
+        return [verdicts[criterion.id] for criterion in self._criteria]
 
-    async def _answer(self, parts: Mapping[Part, str], question: _Question, replicate: int) -> _Answer:
+    def unasked(self, turn: Turn, outcome: Outcome, reason: str) -> list[Verdict]:
+        """Verdicts on a turn that the judge is not to be asked about: none has a score, all say why."""
+        return [self._verdict(turn, criterion.id, 0, outcome, None, reason) for criterion in self._criteria]
+
+    async def _answer(self, parts: Mapping[Part, str], question: Question, replicate: int) -> _Answer:
         """From the cache or from the endpoint; a reply that scores every criterion is kept, anything less never."""
         if lacking := missing(parts, question.reads):
             return _Answer("abstained", f"the dialogue has no {lacking}")
         shown = {part: parts[part] for part in question.reads}
         prompt_hash = question.prompt_hash(shown)
-        key = self._key(prompt_hash, replicate)
-        if known := self.cache.get_many([key]).get(key):
-            readings = read_answer(known.text, question.criteria)
-            if _all_scored(readings):
-                return _Answer("scored", "", prompt_hash, known, readings, cached=True)
+        if known := self._book.known(question, prompt_hash, replicate):
+            return _Answer("scored", "", prompt_hash, known.reply, known.readings, cached=True)
         try:
             reply = await self._call(question, shown, replicate)
         except EndpointError as error:
             return _Answer(error.outcome, str(error), prompt_hash, error.reply)
         readings = read_answer(reply.text, question.criteria)
-        if _all_scored(readings):
-            self.cache.put_many({key: reply})
+        if all_scored(readings):
+            self._book.keep(prompt_hash, replicate, reply)
         return _Answer("scored", "", prompt_hash, reply, readings)
 
-    async def _call(self, question: _Question, shown: Mapping[Part, str], replicate: int) -> Reply:
+    async def _call(self, question: Question, shown: Mapping[Part, str], replicate: int) -> Reply:
         return await self.client.chat(
             judge_messages(self.rubric, question.criteria, shown),
             schema=question.schema,
@@ -139,13 +135,7 @@ class Judge:
             seed=replicate if self.temperature else None,
         )
 
-    def _key(self, prompt_hash: str, replicate: int) -> str:
-        """Everything that decides an answer: who is asked and how, and through the prompt's hash what."""
-        endpoint = self.client.endpoint
-        who = {"model": endpoint.judge_id, "capability": endpoint.capability, "temperature": self.temperature}
-        return hashlib.sha256(_canonical({**who, "prompt": prompt_hash, "replicate": replicate})).hexdigest()
-
-    def _verdicts(self, turn: Turn, question: _Question, answer: _Answer, replicate: int) -> list[Verdict]:
+    def _verdicts(self, turn: Turn, question: Question, answer: _Answer, replicate: int) -> list[Verdict]:
         """One answer as a verdict for each of its criteria."""
         shares = _shares(None if answer.cached else answer.reply, len(question.criteria))
         return [
@@ -197,23 +187,6 @@ def verdict_frame(verdicts: Iterable[Verdict], run_id: str, sample_index: int = 
     return frame.astype({"score": "float64", "latency_s": "float64", "cost": "float64", "cached": "bool"})
 
 
-def _questions(rubric: Rubric) -> list[_Question]:
-    groups: dict[tuple[Part, ...], list[Criterion]] = {}
-    for criterion in rubric.criteria:
-        if criterion.kind != "rule":
-            groups.setdefault(criterion.reads, []).append(criterion)
-    return [_question(rubric, reads, criteria) for reads, criteria in groups.items()]
-
-
-def _question(rubric: Rubric, reads: tuple[Part, ...], criteria: list[Criterion]) -> _Question:
-    schema = answer_schema(criteria)
-    return _Question(reads, criteria, schema, hashlib.sha256(_canonical([schema, rubric_text(rubric, criteria)])))
-
-
-def _all_scored(readings: Mapping[str, Reading]) -> bool:
-    return all(reading.score is not None for reading in readings.values())
-
-
 def _outcome(answer: _Answer, criterion_id: str) -> tuple[Outcome, float | None, str]:
     if answer.outcome != "scored":
         return answer.outcome, None, answer.reason
@@ -239,7 +212,3 @@ def _shares(reply: Reply | None, count: int) -> list[dict[str, Any]]:
 def _share(tokens: int, position: int, count: int) -> int:
     """Whole tokens, as even as they go, that add up to all of them."""
     return tokens * (position + 1) // count - tokens * position // count
-
-
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

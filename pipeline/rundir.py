@@ -3,7 +3,7 @@
     runs/<run_id>/
       request.json      what was asked: resolved configuration, rubric version and hash, who and why, code and packages
       inputs.parquet    the dialogues as they were (a job never opens the store)
-      rubric.yaml       the rubric as it was
+      rubric.yaml       the rubric as it was; base.yaml: the version that a tried draft is held against
       events.jsonl      seq, created_at, kind, …; one writer, whole lines
       status.json       replaced atomically: state, progress, heartbeat, cost
       logs/attempt_N.txt   outputs/*.parquet (temporary name, then rename)   checkpoints/   cancel (asked to stop)
@@ -18,7 +18,7 @@ import re
 import shutil
 import threading
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,14 +33,14 @@ from rubrics.errors import UserError
 from rubrics.load import dump_rubric, load_rubric
 from rubrics.schema import Rubric
 
-Stage = Literal["regenerate", "score", "sft", "grpo", "evaluate"]
-STAGES: tuple[Stage, ...] = ("regenerate", "score", "sft", "grpo", "evaluate")
+Stage = Literal["regenerate", "score", "sft", "grpo", "evaluate", "preview"]
+STAGES: tuple[Stage, ...] = ("regenerate", "score", "sft", "grpo", "evaluate", "preview")
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 
 
 class RubricRef(BaseModel):
-    """A rubric version and who approved it; `approved_by` is empty for a run started by hand from a file."""
+    """A rubric version and who approved it; `approved_by` is empty for a draft and for a file of one's own."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,6 +61,7 @@ class Request(BaseModel):
     stage: Stage
     config: dict[str, Any]
     rubric: RubricRef | None = None
+    base: RubricRef | None = None
     parents: list[str] = []
     requested_by: str
     reason: str = ""
@@ -74,7 +75,7 @@ class Status(BaseModel):
     """status.json: where a run stands. `done` and `total` count the stage's own items (turns, dialogues, steps).
 
     `pid_started` is in seconds after boot and, like `pid`, means something on `host` only. `cost` is in the currency of
-    the endpoints' prices.
+    the endpoints' prices. `calls` counts calls of an endpoint, where a run has a budget of them.
     """
 
     state: State = "queued"
@@ -92,6 +93,7 @@ class Status(BaseModel):
     cost: float = 0.0
     tokens_in: int = 0
     tokens_out: int = 0
+    calls: int = 0
 
 
 def utc_now() -> str:
@@ -118,7 +120,12 @@ class RunDir:
 
     @classmethod
     def create(
-        cls, runs: Path, request: Request, inputs: pd.DataFrame | None = None, rubric: Rubric | None = None
+        cls,
+        runs: Path,
+        request: Request,
+        inputs: pd.DataFrame | None = None,
+        rubric: Rubric | None = None,
+        base: Rubric | None = None,
     ) -> "RunDir":
         """Lay out a new run, queued, under `runs`. It appears there whole: nobody meets a half-written one."""
         path = runs / request.run_id
@@ -126,7 +133,7 @@ class RunDir:
             raise UserError(f"{path}: exists already; choose another --out")
         draft = cls(runs / f".{request.run_id}.{os.getpid()}.new")
         try:
-            draft._lay_out(request, inputs, rubric)
+            draft._lay_out(request, inputs, {"rubric.yaml": rubric, "base.yaml": base})
             draft.path.rename(path)
         except OSError as error:
             raise unwritable(path, error) from error
@@ -134,13 +141,14 @@ class RunDir:
             shutil.rmtree(draft.path, ignore_errors=True)
         return cls(path)
 
-    def _lay_out(self, request: Request, inputs: pd.DataFrame | None, rubric: Rubric | None) -> None:
+    def _lay_out(self, request: Request, inputs: pd.DataFrame | None, rubrics: Mapping[str, Rubric | None]) -> None:
         self.path.mkdir(parents=True)
         self._write_text("request.json", request.model_dump_json(indent=2))
         if inputs is not None:
             write_whole(self.path / "inputs.parquet", lambda tmp: inputs.to_parquet(tmp, index=False))
-        if rubric is not None:
-            self._write_text("rubric.yaml", dump_rubric(rubric))
+        for name, rubric in rubrics.items():
+            if rubric is not None:
+                self._write_text(name, dump_rubric(rubric))
         self.write_status(Status())
 
     @classmethod
@@ -175,11 +183,12 @@ class RunDir:
 
     def rubric(self) -> Rubric:
         """The rubric snapshot, checked against the hash in the request."""
-        rubric = load_rubric(self.path / "rubric.yaml")
-        reference = self.request().rubric
-        if reference and reference.hash != rubric.hash:
-            raise UserError(f"{self.path / 'rubric.yaml'}: was changed after the run was asked for; its hash differs")
-        return rubric
+        return self._snapshot("rubric.yaml", self.request().rubric)
+
+    def base(self) -> Rubric | None:
+        """The version that a tried draft is held against, checked like `rubric`; None when there is none."""
+        reference = self.request().base
+        return self._snapshot("base.yaml", reference) if reference else None
 
     def status(self) -> Status:
         """Where the run stands; without status.json it counts as queued. Raises UserError when it cannot be read."""
@@ -326,6 +335,12 @@ class RunDir:
             raise UserError(f"{self.path}: is not a run directory, it has no request.json") from error
         except OSError as error:
             raise unwritable(self._request_file, error) from error
+
+    def _snapshot(self, name: str, reference: RubricRef | None) -> Rubric:
+        rubric = load_rubric(self.path / name)
+        if reference and reference.hash != rubric.hash:
+            raise UserError(f"{self.path / name}: was changed after the run was asked for; its hash differs")
+        return rubric
 
     def _write_text(self, name: str, text: str) -> None:
         write_whole(self.path / name, lambda tmp: tmp.write_text(text + "\n", encoding="utf-8"))

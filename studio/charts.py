@@ -4,6 +4,7 @@ Draw them with `draw`, which leaves out the toolbar and gives every chart its ac
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -30,6 +31,25 @@ def share_histogram(values: pd.Series, x_title: str, y_title: str) -> go.Figure:
     figure.update_xaxes(range=[-0.02, 1.02], tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_yaxes(tickformat="d", dtick=1 if found.max() <= 5 else None)
     return figure.update_layout(bargap=0.06)
+
+
+def moves(edges: Sequence[float], counts: Sequence[int], x_title: str, y_title: str) -> go.Figure:
+    """How far values move, in steps between `edges` (one more than `counts`); a line stands at no change."""
+    spans = list(pairwise(edges))
+    reach = max((max(abs(low), abs(high)) for (low, high), n in zip(spans, counts, strict=True) if n), default=1.0)
+    trace = go.Bar(
+        x=[(low + high) / 2 for low, high in spans],
+        y=list(counts),
+        width=[(high - low) * 0.94 for low, high in spans],
+        text=[f"{low:+.2f} to {high:+.2f}" for low, high in spans],
+        textposition="none",
+        hovertemplate="%{text}: %{y}<extra></extra>",
+    )
+    figure = _figure([trace], x_title, y_title)
+    figure.update_xaxes(tickformat=".2~f", range=[-reach * 1.04, reach * 1.04])
+    figure.add_vline(x=0, line_width=1, line_dash="dot", opacity=0.6)
+    figure.update_yaxes(tickformat="d", dtick=1 if max(counts) <= 5 else None)
+    return figure.update_layout(height=_HEIGHT - 60)
 
 
 def counted(labels: pd.Series) -> pd.DataFrame:

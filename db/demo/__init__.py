@@ -51,9 +51,9 @@ def _add_people(store: Store) -> None:
 def _approved(store: Store, rubric: Rubric) -> Version:
     """The rubric's version. One that somebody decided on, or submitted themselves, is left as it is."""
     version = rubric_versions.import_version(store, SYSTEM, rubric, "From the studio's library.")
-    if version.state != "in_review" or version.submitted_by != SYSTEM.person_id:
-        return version
     approver = people.person(store, APPROVER)
+    if version.submitted_by != SYSTEM.person_id or version not in rubric_versions.waiting_for(store, approver):
+        return version
     return rubric_versions.approve(store, approver, version.rubric_id, version.version, APPROVAL_REASON)
 
 

@@ -35,9 +35,9 @@ def _status(parser: ArgumentParser, words: list[str]) -> int:
     run = RunDir.open(_directory(parser, words)[0])
     request, status, life = run.request(), run.status(), jobs.liveness(run)
     print(f"{run.run_id}: {request.stage}, {_state_in_words(status.state, life)}")
-    print(
-        f"  {status.done} of {status.total} {status.unit or 'items'}, attempt {status.attempt}, cost {status.cost:.4f}"
-    )
+    calls = f", {status.calls} calls" if status.calls else ""
+    done = f"{status.done} of {status.total} {status.unit or 'items'}"
+    print(f"  {done}, attempt {status.attempt}, cost {status.cost:.4f}{calls}")
     why = f": {request.reason}" if request.reason else ""
     print(f"  asked for by {request.requested_by} at {request.created_at} UTC{why}")
     if status.message:

@@ -1,4 +1,4 @@
-"""The five stages as commands: on a run directory that is queued, or on files of one's own."""
+"""The stages as commands: on a run directory that is queued, or on files of one's own."""
 
 import getpass
 import sys
@@ -22,10 +22,11 @@ MODULES: dict[Stage, str] = {
     "sft": "pipeline.train.sft",
     "grpo": "pipeline.train.grpo",
     "evaluate": "pipeline.evaluate",
+    "preview": "pipeline.preview",
 }
-_NUMBERS: dict[object, type[int] | type[float]] = {int: int, float: float}
+_NUMBERS: dict[object, type[int] | type[float]] = {int: int, float: float, int | None: int, float | None: float}
 # Everything that only a new run can be told; an existing one has it in its request.
-_FOR_A_NEW_RUN = ("inputs", "rubric", "reason", "seed")
+_FOR_A_NEW_RUN = ("inputs", "rubric", "base", "reason", "seed")
 
 
 def run(stage: Stage, parser: ArgumentParser, words: list[str]) -> int:
@@ -59,15 +60,21 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
         "--inputs", type=Path, metavar="FILE", help="dialogues as KardiaBench lines, .jsonl or .jsonl.gz"
     )
     if purpose := RUBRIC_PURPOSE[stage]:
-        parser.add_argument("--rubric", type=Path, metavar="FILE", help=f"a rubric of purpose {purpose}, YAML")
+        which = "the draft" if stage == "preview" else f"a rubric of purpose {purpose}"
+        parser.add_argument("--rubric", type=Path, metavar="FILE", help=f"{which}, YAML")
+    if stage == "preview":
+        parser.add_argument("--base", type=Path, metavar="FILE", help="the version to hold it against, YAML; none")
     parser.add_argument("--reason", help="why this run, kept with it")
     parser.add_argument("--seed", type=int, help="seed of whatever is drawn at random; 0")
     add_home(parser)
     options = parser.add_argument_group("options")
     for name, field in CONFIGS[stage].model_fields.items():
         kind = _NUMBERS.get(field.annotation, str)
-        told = f"{field.description}; {field.default if field.default != '' else 'empty'}".replace("%", "%%")
-        options.add_argument(f"--{name.replace('_', '-')}", type=kind, help=told, metavar=name.split("_")[-1].upper())
+        default = "empty" if field.default == "" else "no limit" if field.default is None else field.default
+        told = f"{field.description}; {default}" if default != () else str(field.description)
+        shape: dict[str, Any] = {"nargs": "+"} if default == () else {"type": kind}
+        flag, value = f"--{name.replace('_', '-')}", name.split("_")[-1].upper()
+        options.add_argument(flag, help=told.replace("%", "%%"), metavar=value, **shape)
 
 
 def _check_usage(stage: Stage, parser: ArgumentParser, asked: Namespace) -> None:
@@ -103,4 +110,5 @@ def _new(stage: Stage, asked: Namespace) -> RunDir:
         reason=asked.reason or "",
         seed=asked.seed or 0,
         path=asked.out.resolve(),
+        base=load_rubric(asked.base) if getattr(asked, "base", None) and stage == "preview" else None,
     )

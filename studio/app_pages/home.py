@@ -5,7 +5,7 @@ import streamlit as st
 from studio import session
 from studio.widgets.history_words import recent_lines, show_history
 from studio.widgets.home.audit import flags_lately, next_audit
-from studio.widgets.home.rubrics import decisions_for, writing_of
+from studio.widgets.home.rubrics import decisions_for, questions_of_auditors, writing_of
 from studio.widgets.home.runs import runs_now
 from studio.widgets.home.store import holdings
 from studio.widgets.names import escaped
@@ -20,6 +20,7 @@ tasks, diary = st.columns([1.7, 1], gap="large")
 with tasks, st.container(key="home_tasks"):
     if session.allowed("decide_rubric"):
         decisions_for(person)
+        questions_of_auditors()
     writing_of(person)
     if session.allowed("audit"):
         next_audit(person)

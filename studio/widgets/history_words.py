@@ -16,15 +16,20 @@ from studio.widgets.names import names_of
 from studio.widgets.run.words import STAGE_WORDS
 from studio.widgets.times import ago, exact
 
-_READ = 200  # entries looked at for one list: a long audit is many of them and becomes one line
+_READ = 2000  # entries looked at for one list: a long audit, or an hour of writing, is many and becomes one line
 _RUBRIC = {
     "draft_copied": "opened a draft of {title}",
     "draft_written": "saved the draft of {title}",
     "draft_discarded": "discarded the draft of {title}",
     "version_submitted": "submitted {title} version {version} for review",
+    "version_unforeseen": "could not be told what {title} version {version} would change",
+    "version_endorsed": "approved {title} version {version}, as the first of two",
     "version_approved": "approved {title} version {version}",
     "version_changes_requested": "asked for changes in {title} version {version}",
     "version_retired": "retired {title} version {version}",
+    "thread_comment": "commented on {title} version {version}",
+    "thread_resolve": "settled a comment on {title} version {version}",
+    "thread_reopen": "reopened a comment on {title} version {version}",
 }
 _RUNS = {"run_started": "started a run", "run_cancelled": "cancelled a run", "run_resumed": "resumed a run"}
 _MARKS = {
@@ -68,7 +73,7 @@ def _item(line: Line) -> str:
 def _is_silent(event: Event) -> bool:
     """Told by another entry: what closes a draft, and what the library brought before somebody approved it."""
     library = event.action == "version_submitted" and event.actor == SYSTEM.person_id
-    return library or event.action == "draft_submitted"
+    return library or event.action in ("draft_submitted", "thread_move")
 
 
 def _grouped(events: Sequence[Event]) -> list[list[Event]]:

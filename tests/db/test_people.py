@@ -21,9 +21,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 # Who may do what, written down by hand from the product's rules.
 MAY = {
     "viewer": {"read"},
-    "annotator": {"read", "audit"},
-    "psychologist": {"read", "audit", "edit_rubric", "decide_rubric", "adjudicate"},
-    "researcher": {"read", "edit_rubric", "start_run", "import_data", "export_data"},
+    "annotator": {"read", "audit", "comment"},
+    "psychologist": {"read", "audit", "comment", "edit_rubric", "decide_rubric", "adjudicate"},
+    "researcher": {"read", "comment", "edit_rubric", "start_run", "import_data", "export_data"},
     "admin": {"read", "import_data", "export_data", "manage_people"},
 }
 EVERYTHING = set().union(*MAY.values())
@@ -36,7 +36,11 @@ def test_a_role_may_do_its_own_things_and_nothing_else(role: str) -> None:
 
 
 def test_the_loader_decides_on_nothing_and_starts_nothing() -> None:
-    assert {action for action in EVERYTHING if not may(SYSTEM, action)} == {"decide_rubric", "start_run"}
+    assert {action for action in EVERYTHING if not may(SYSTEM, action)} == {
+        "comment",
+        "decide_rubric",
+        "start_run",
+    }
 
 
 def test_a_refusal_names_the_role_that_it_takes() -> None:

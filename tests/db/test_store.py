@@ -303,3 +303,23 @@ def test_a_home_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="choose another --home"):
         Store.open(tmp_path / "file" / "home")
+
+
+def test_queries_of_one_read_see_one_moment_and_change_nothing(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    store.write(lambda cursor: cursor.execute("CREATE TABLE saved (n INTEGER)"))
+
+    def count(cursor: Cursor) -> int:
+        return int(cursor.execute("SELECT count(*) FROM saved").fetchall()[0][0])
+
+    def work(cursor: Cursor) -> tuple[int, int]:
+        before = count(cursor)
+        store.write(lambda other: other.execute("INSERT INTO saved VALUES (1)"))
+        return before, count(cursor)
+
+    assert store.read(work) == (0, 0)
+    assert store.read(count) == 1
+    with pytest.raises(duckdb.Error):
+        store.read(lambda cursor: cursor.execute("INSERT INTO saved VALUES (2)"))
+    assert store.read(count) == 1
+    store.close()

@@ -58,7 +58,7 @@ def submit_a_changed_anchor(page: Page) -> None:
     click(page, "start_editing")
     click(page, "part_relevance")
     type_into(page, "anchor_relevance_5", ANCHOR)
-    click(page, "save_draft")
+    expect(page.locator(".st-key-said")).to_contain_text("Saved")
     type_into(page, "submit_note", "The best answers hand the next step back.")
     click(page, "submit_version")
     expect(page.get_by_text("in review").first).to_be_visible()

@@ -11,6 +11,16 @@ def test_a_histogram_puts_1_in_the_last_step_and_leaves_unknown_out() -> None:
     assert len(heights) == 20
 
 
+def test_moves_stand_between_their_edges_around_no_change() -> None:
+    edges = [-1.0, -0.5, 0.0, 0.5, 1.0]
+    figure = charts.moves(edges, [0, 3, 1, 0], "Change", "Answers")
+    (bar,) = figure.data
+    assert [(x, y) for x, y in zip(bar.x, bar.y, strict=True) if y] == [(-0.25, 3), (0.25, 1)]
+    assert bar.text[1] == "-0.50 to +0.00"
+    low, high = figure.layout.xaxis.range
+    assert (low, high) == (pytest.approx(-0.52), pytest.approx(0.52)), "as far as anything moves, alike on both sides"
+
+
 def test_a_criterion_is_drawn_as_a_share_of_its_own_scale() -> None:
     means = pd.DataFrame({"name": ["Warm", "Short"], "mean": [4.0, 0.25], "low": [1, 0], "high": [5, 1], "n": [8, 8]})
     bar = charts.criterion_means(means).data[0]

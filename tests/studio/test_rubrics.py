@@ -1,6 +1,7 @@
 """The page Rubrics: reading, editing without loss, comparing, submitting and deciding."""
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db import audits, dialogues, people, rubric_versions
+from db.ingest import ingest
 from db.people import Person
 from db.rubric_versions import Version
+from rubrics.load import dump_rubric, parse_rubric
+from rubrics.schema import Rubric
 from studio import service
+from studio.widgets.rubric import downloads
+from tests.studio.run_dirs import scored
 
 ENTRY = Path(service.__file__).with_name("streamlit_app.py")
 RUBRIC = "kardia-empathy"
@@ -59,12 +65,12 @@ def anchor(level: int) -> str:
     return str(found["anchors"].get(str(level)))
 
 
-def submitted(author: str = "ines") -> Version:
+def submitted(author: str = "ines", words: str = "Only <b>half</b> heard.") -> Version:
     """A version in review by that author, with one anchor reworded."""
     store = service.store()
     draft = rubric_versions.open_draft(store, person(author), RUBRIC)
     body = copy.deepcopy(draft.body)
-    next(one for one in body["criteria"] if one["id"] == "empathy")["anchors"]["3"] = "Only <b>half</b> heard."
+    next(one for one in body["criteria"] if one["id"] == "empathy")["anchors"]["3"] = words
     draft = rubric_versions.save_draft(store, person(author), RUBRIC, body, draft.revision)
     return rubric_versions.submit(store, person(author), RUBRIC, draft.revision, "half is not whole")
 
@@ -81,7 +87,7 @@ def test_the_library_opens_a_rubric_and_the_address_names_it(open_rubric: Open) 
 
 @pytest.mark.parametrize("rubric", ["kardia-empathy", "regeneration-gate", "reward-hacking", "unsafe-turns"])
 def test_every_view_of_every_rubric_shows(open_rubric: Open, rubric: str) -> None:
-    views = ("read", "edit", "compare", "review")
+    views = ("read", "edit", "foresee", "compare", "review")
     for view in views:
         open_rubric("paul", rubric=rubric, view=view)
     rubric_versions.open_draft(service.store(), person("ines"), rubric)
@@ -119,156 +125,6 @@ def test_text_that_looks_like_markup_stays_text(open_rubric: Open) -> None:
     assert "&lt;script&gt;1&lt;/script&gt;" in shown
     assert "<script" not in shown
     assert "<i>n</i>" not in shown
-
-
-def test_typed_text_outlives_criteria_tabs_and_pages_until_it_is_saved(open_rubric: Open) -> None:
-    at = editing(open_rubric, "ines")
-    before = anchor(4)
-    at.text_area(key="anchor_empathy_4").set_value("Typed, not saved.").run()
-    at.button(key="part_safety").click().run()
-    at.session_state["rubric_view"] = "Compare"
-    at.query_params["view"] = "compare"
-    at.run()
-    assert "<ins>" in page_text(at)
-    assert "Typed," in page_text(at)
-    at.switch_page("app_pages/home.py").run()
-    at.switch_page("app_pages/rubrics.py")
-    at.query_params["rubric"], at.query_params["view"] = RUBRIC, "edit"
-    at.run()
-    at.button(key="part_empathy").click().run()
-    assert at.text_area(key="anchor_empathy_4").value == "Typed, not saved."
-    assert anchor(4) == before
-    at.button(key="save_draft").click().run()
-    assert anchor(4) == "Typed, not saved."
-    assert any("Draft saved" in toast.value for toast in at.toast)
-
-
-def test_every_field_of_a_criterion_reaches_the_draft(open_rubric: Open) -> None:
-    at = editing(open_rubric, "ines", "fluency")
-    at.text_input(key="name_fluency").set_value("Clear language")
-    at.text_area(key="question_fluency").set_value("Is it clear?")
-    at.number_input(key="weight_fluency").set_value(2.5)
-    at.selectbox(key="veto_fluency").set_value(2.0)
-    at.selectbox(key="severity_fluency").set_value("yellow")
-    at.multiselect(key="reads_fluency").set_value(["response", "history"])
-    at.text_area(key="use_when_fluency").set_value("Always.")
-    at.text_area(key="avoid_when_fluency").set_value("Never.")
-    at.text_area(key="example_text_fluency_0").set_value("Said so.")
-    at.selectbox(key="example_score_fluency_0").set_value(4)
-    at.text_area(key="example_why_fluency_0").set_value("Because.").run()
-    at.button(key="remove_example_fluency_1").click().run()
-    at.button(key="save_draft").click().run()
-    assert not at.exception
-    stored = rubric_versions.draft(service.store(), RUBRIC)
-    assert stored is not None
-    fluency = next(one for one in stored.body["criteria"] if one["id"] == "fluency")
-    assert fluency | {"anchors": None} == {
-        "id": "fluency",
-        "name": "Clear language",
-        "question": "Is it clear?",
-        "anchors": None,
-        "weight": 2.5,
-        "veto": {"at_or_below": 2.0},
-        "severity": "yellow",
-        "reads": ["history", "response"],
-        "use_when": "Always.",
-        "avoid_when": "Never.",
-        "examples": [{"text": "Said so.", "score": 4.0, "why": "Because."}],
-    }
-
-
-def test_criteria_are_added_copied_moved_and_removed(open_rubric: Open) -> None:
-    at = editing(open_rubric, "ines", "whole")
-    at.text_input(key="new_criterion_name").set_value("Pace of reply")
-    at.button(key="add_criterion").click().run()
-    at.button(key="up_pace_of_reply").click().run()
-    at.button(key="duplicate_pace_of_reply").click().run()
-    at.button(key="part_relevance").click().run()
-    at.button(key="remove_relevance").click().run()
-    at.button(key="save_draft").click().run()
-    stored = rubric_versions.draft(service.store(), RUBRIC)
-    assert stored is not None
-    ids = [one["id"] for one in stored.body["criteria"]]
-    assert ids == ["fluency", "empathy", "persona_consistency", "pace_of_reply", "pace_of_reply_2", "safety"]
-
-
-def test_an_unfinished_draft_is_saved_but_not_submitted(open_rubric: Open) -> None:
-    at = editing(open_rubric, "ines")
-    at.text_area(key="anchor_empathy_5").set_value("").run()
-    assert "anchors, score 5: must not be empty" in page_text(at).replace("\\", "")
-    at.button(key="submit_version").click().run()
-    assert "must not be empty" in at.error[0].value
-    assert [one.version for one in rubric_versions.versions(service.store(), RUBRIC)] == [1]
-    assert anchor(5) == ""
-
-
-def test_two_people_at_once_lose_nothing(open_rubric: Open) -> None:
-    ines, ravi = editing(open_rubric, "ines"), editing(open_rubric, "ravi")
-    ravi.text_area(key="anchor_empathy_4").set_value("Ravi's four").run()
-    ravi.button(key="save_draft").click().run()
-    ines.text_area(key="anchor_empathy_5").set_value("Ines's five").run()
-    assert "Ravi Desai saved this draft" in page_text(ines)
-    ines.button(key="save_draft").click().run()
-    assert "Ravi&#x27;s" in page_text(ines)
-    assert "Ines&#x27;s" in page_text(ines)
-    assert anchor(5) != "Ines's five"
-    ines.button(key="keep_both").click().run()
-    assert (anchor(4), anchor(5)) == ("Ravi's four", "Ines's five")
-
-
-def test_after_a_clash_mine_or_theirs_and_theirs_can_be_undone(open_rubric: Open) -> None:
-    ines, ravi = editing(open_rubric, "ines"), editing(open_rubric, "ravi")
-    for at, words in ((ravi, "Ravi's four"), (ines, "Ines's four")):
-        at.text_area(key="anchor_empathy_4").set_value(words).run()
-        at.button(key="save_draft").click().run()
-    assert anchor(4) == "Ravi's four"
-    ines.button(key="take_theirs").click().run()
-    assert ines.text_area(key="anchor_empathy_4").value == "Ravi's four"
-    ines.button(key="bring_back").click().run()
-    assert ines.text_area(key="anchor_empathy_4").value == "Ines's four"
-    ines.button(key="save_draft").click().run()
-    assert anchor(4) == "Ines's four"
-    ravi.text_area(key="anchor_empathy_4").set_value("Ravi again").run()
-    ravi.button(key="save_draft").click().run()
-    ravi.button(key="keep_mine").click().run()
-    assert anchor(4) == "Ravi again"
-
-
-def test_text_typed_into_a_draft_that_was_closed_meanwhile_is_kept(open_rubric: Open) -> None:
-    ines, ravi = editing(open_rubric, "ines"), editing(open_rubric, "ravi")
-    ines.text_area(key="anchor_empathy_4").set_value("Ines's four").run()
-    ravi.button(key="discard_draft").click().run()
-    assert rubric_versions.draft(service.store(), RUBRIC) is None
-    ines.run()
-    assert "What you typed is still here" in page_text(ines)
-    ines.button(key="reopen_draft").click().run()
-    ines.button(key="keep_mine").click().run()
-    assert anchor(4) == "Ines's four"
-
-
-def test_a_note_outlives_what_others_save(open_rubric: Open) -> None:
-    ines, ravi = editing(open_rubric, "ines"), editing(open_rubric, "ravi")
-    ines.text_area(key="submit_note").set_value("Why I changed it.").run()
-    ravi.text_area(key="anchor_empathy_4").set_value("Ravi's four").run()
-    ravi.button(key="save_draft").click().run()
-    ines.run()
-    assert ines.text_area(key="anchor_empathy_4").value == "Ravi's four"
-    assert ines.text_area(key="submit_note").value == "Why I changed it."
-
-
-def test_submitting_saves_freezes_and_says_who_decides(open_rubric: Open) -> None:
-    at = editing(open_rubric, "ines")
-    at.text_area(key="anchor_empathy_4").set_value("Reworded.").run()
-    assert "Dr\\. Tomas Lindqvist" in page_text(at)
-    at.text_area(key="submit_note").set_value("Two levels were confused.")
-    at.button(key="submit_version").click().run()
-    assert not at.exception
-    newest = rubric_versions.versions(service.store(), RUBRIC)[0]
-    assert (newest.version, newest.state, newest.note) == (2, "in_review", "Two levels were confused.")
-    assert newest.rubric.criterion("empathy").anchors[4] == "Reworded."
-    assert (at.query_params["version"], at.query_params["view"]) == ("2", "review")
-    assert "so another psychologist decides on it" in page_text(at)
-    assert "approve" not in {button.key for button in at.button}
 
 
 def test_a_psychologist_approves_with_a_reason_and_not_without(open_rubric: Open) -> None:
@@ -331,18 +187,215 @@ def test_notes_by_people_who_use_a_criterion_stand_beside_its_form(open_rubric: 
         store, person("mei"), dialogue_id, None, note, "n1", code="CR1", rubric_id="unsafe-turns", rubric_version=1
     )
     at = editing(open_rubric, "ines", "CR1", "unsafe-turns")
+    at.button(key="learned_unsafe-turns_CR1").click().run()
     assert "Does &lt;b&gt;goodbye&lt;/b&gt; count?" in page_text(at)
     at.button(key="part_CR2").click().run()
     assert "goodbye" not in page_text(at)
 
 
-def test_a_browser_that_never_heard_the_value_still_has_it_as_default(open_rubric: Open) -> None:
-    """A click that cuts a run short makes the browser send a field's default: it must be what the draft says."""
-    at = editing(open_rubric, "ines")
-    for _ in range(2):  # when the field is new, and when it stands already
-        assert len(at.multiselect(key="reads_empathy").proto.default) == 3
-        assert at.text_input(key="name_empathy").proto.default == "Empathy"
-        assert at.text_area(key="anchor_empathy_3").proto.default == anchor(3)
-        assert at.number_input(key="weight_empathy").proto.default == 1.0
-        at.run()
+def approved_twice_as_much(author: str = "ines", by: str = "tomas") -> Version:
+    """Version 2, approved, after which two psychologists must approve."""
+    store = service.store()
+    draft = rubric_versions.open_draft(store, person(author), RUBRIC)
+    body = {**copy.deepcopy(draft.body), "approvers": 2}
+    draft = rubric_versions.save_draft(store, person(author), RUBRIC, body, draft.revision)
+    frozen = rubric_versions.submit(store, person(author), RUBRIC, draft.revision, "From now on two of us.")
+    return rubric_versions.approve(store, person(by), RUBRIC, frozen.version, "Agreed.")
+
+
+def test_a_link_to_a_criterion_marks_it_and_no_other(open_rubric: Open) -> None:
+    at = open_rubric("ines", rubric=RUBRIC, version="1", criterion="empathy")
+    shown = page_text(at)
+    assert '<section id="criterion-empathy" class="kr-criterion kr-sought">' in shown
+    assert shown.count('kr-sought">') == 1
+    assert "?rubric=kardia-empathy&amp;version=1&amp;view=read&amp;criterion=safety" in shown
+
+
+def test_archived_criteria_stand_folded_at_the_end(open_rubric: Open) -> None:
+    body = {
+        "id": "grief",
+        "title": "Grief",
+        "criteria": [{"id": "warm", "name": "Warmth", "question": "Warm?", "kind": "binary"}],
+        "archived": [{"id": "old", "name": "Pace", "question": "Too fast?", "kind": "binary"}],
+    }
+    rubric_versions.import_version(service.store(), person("ines"), Rubric.model_validate(body), "")
+    shown = page_text(open_rubric("ines", rubric="grief"))
+    assert (
+        shown.index("Warm?")
+        < shown.index('<details class="kr-archived"><summary>1 archived')
+        < shown.index("Too fast?")
+    )
+    sought = page_text(open_rubric("ines", rubric="grief", criterion="old"))
+    assert '<details class="kr-archived" open>' in sought
+
+
+def test_an_example_leads_to_the_turn_it_was_taken_from(open_rubric: Open) -> None:
+    example = {"text": "Said.", "score": 1, "source": {"dialogue_id": "demo-03", "turn_index": 2}}
+    one = {"id": "warm", "name": "Warmth", "question": "Warm?", "kind": "binary", "examples": [example]}
+    body = {"id": "grief", "title": "Grief", "criteria": [one]}
+    rubric_versions.import_version(service.store(), person("ines"), Rubric.model_validate(body), "")
+    shown = page_text(open_rubric("ines", rubric="grief"))
+    assert 'href="audit?dialogue=demo-03&amp;turn=2"' in shown
+    assert "From dialogue demo-03, turn 3" in shown
+
+
+def test_any_two_texts_are_compared_and_swapped_and_the_address_says_which(open_rubric: Open) -> None:
+    for words in ("Only <b>half</b> heard.", "Heard a third."):
+        submitted("ines", words)
+        version = rubric_versions.versions(service.store(), RUBRIC)[0].version
+        rubric_versions.approve(service.store(), person("tomas"), RUBRIC, version, "Fine.")
+    at = open_rubric("paul", **{"rubric": RUBRIC, "view": "compare", "from": "2", "to": "3"})
+    assert (at.selectbox(key="compare_from").value, at.selectbox(key="compare_to").value) == (2, 3)
+    assert "<ins>" in page_text(at)
+    assert "third." in page_text(at)
+    at.button(key="compare_swap").click().run()
+    assert (at.query_params["from"], at.query_params["to"]) == ("3", "2")
+    assert (at.selectbox(key="compare_from").value, at.selectbox(key="compare_to").value) == (3, 2)
+    at.selectbox(key="compare_to").set_value(1).run()
+    assert (at.query_params["from"], at.query_params["to"]) == ("3", "1")
     assert not at.exception
+
+
+def test_two_psychologists_where_two_are_needed(open_rubric: Open) -> None:
+    people.add_person(service.store(), person("hanna"), "noor", "Dr. Noor Haddad", ("psychologist",))
+    approved_twice_as_much()
+    submitted("ines", "Another three.")
+    at = open_rubric("tomas", rubric=RUBRIC, version="3", view="review")
+    assert "Needs two psychologists" in page_text(at)
+    at.text_area(key="decision_reason").set_value("Clearer.")
+    at.button(key="approve").click().run()
+    assert not at.exception
+    assert rubric_versions.version(service.store(), RUBRIC, 3).state == "in_review"
+    shown = page_text(at).replace("\\", "")
+    assert "Dr. Tomas Lindqvist approved it" in shown
+    assert "one more psychologist decides" in shown
+    assert "1 of 2 approvals" in shown
+    assert "approve" not in {button.key for button in at.button}
+    at = open_rubric("noor", rubric=RUBRIC, version="3", view="review")
+    at.text_area(key="decision_reason").set_value("I agree.")
+    at.button(key="approve").click().run()
+    assert rubric_versions.version(service.store(), RUBRIC, 3).state == "approved"
+
+
+def test_after_changes_requested_one_click_goes_on_from_that_version(open_rubric: Open) -> None:
+    submitted("ines")
+    rubric_versions.request_changes(service.store(), person("tomas"), RUBRIC, 2, "Half of what?")
+    at = open_rubric("ines", rubric=RUBRIC, version="2", view="edit")
+    assert "Half of what?" in page_text(at).replace("\\", "")
+    at.button(key="start_from_sent_back").click().run()
+    assert not at.exception
+    draft = rubric_versions.draft(service.store(), RUBRIC)
+    assert draft is not None
+    assert draft.base_version == 2
+    assert page_text(at).replace("\\", "").count("Half of what?") == 1
+
+
+def test_the_timeline_says_what_changed_in_a_line_and_leads_to_the_comparison(open_rubric: Open) -> None:
+    submitted("ines")
+    at = open_rubric("paul", rubric=RUBRIC, view="review")
+    assert "Changed from version 1: 1 anchor" in page_text(at)
+    at.button(key="compare_version_2").click().run()
+    assert (at.query_params["view"], at.query_params["from"], at.query_params["to"]) == ("compare", "1", "2")
+    assert "&lt;b&gt;half&lt;/b&gt;" in page_text(at)
+
+
+def test_retiring_names_the_runs_that_stand_on_the_version_before_the_button(open_rubric: Open) -> None:
+    shown = page_text(open_rubric("ines", rubric=RUBRIC, view="review"))
+    assert "No run and no model stands on this version" in shown
+    run = scored(service.store(), count=1, failed=0)
+    ingest(service.store())
+    at = open_rubric("ines", rubric=RUBRIC, view="review")
+    assert "**1 run stands on this version.**" in page_text(at)
+    assert any(run.run_id in link.proto.query_string for link in at.get("page_link"))
+
+
+def brought_in(at: AppTest, name: str, text: str) -> AppTest:
+    at.button(key="import_menu").click().run()
+    at.file_uploader(key="import_file").set_value((name, text.encode(), "application/octet-stream")).run()
+    assert not at.exception
+    return at
+
+
+GRIEF = """
+id: grief
+title: Warmth in grief
+criteria:
+  - {id: warm, name: Warmth, question: "Is it warm?", kind: binary}
+"""
+
+
+def test_one_rubric_from_a_file_opens_as_a_draft(open_rubric: Open) -> None:
+    at = brought_in(open_rubric("ines"), "grief.yaml", GRIEF)
+    assert "Is it warm?" in page_text(at)
+    assert "Everything in the file is kept" in "".join(element.value for element in at.success)
+    assert not rubric_versions.versions(service.store(), "grief"), "nothing is stored before a button says so"
+    at.button(key="import_draft").click().run()
+    assert not at.exception
+    assert (at.query_params["rubric"], at.query_params["view"]) == ("grief", "edit")
+    draft = rubric_versions.draft(service.store(), "grief")
+    assert draft is not None
+    assert draft.body["criteria"][0]["question"] == "Is it warm?"
+
+
+def test_a_rubric_that_is_here_already_is_told_and_another_text_becomes_its_next_version(open_rubric: Open) -> None:
+    here = rubric_versions.version(service.store(), RUBRIC, 1).rubric
+    at = brought_in(open_rubric("ines"), "again.yaml", dump_rubric(here))
+    assert "word for word" in page_text(at)
+    assert not {button.key for button in at.button} & {"import_draft", "import_version"}
+    other = here.model_copy(update={"instructions": "Read twice."})
+    at = brought_in(open_rubric("ines"), "other.yaml", dump_rubric(other))
+    at.button(key="import_version").click().run()
+    newest = rubric_versions.versions(service.store(), RUBRIC)[0]
+    assert (newest.version, newest.state, newest.rubric.hash) == (2, "in_review", other.hash)
+    assert at.query_params["version"] == "2"
+
+
+def test_a_file_never_writes_over_an_open_draft(open_rubric: Open) -> None:
+    store = service.store()
+    draft = rubric_versions.open_draft(store, person("ravi"), RUBRIC)
+    other = rubric_versions.version(store, RUBRIC, 1).rubric.model_copy(update={"instructions": "Read twice."})
+    at = brought_in(open_rubric("ines"), "other.yaml", dump_rubric(other))
+    assert "import_draft" not in {button.key for button in at.button}
+    assert rubric_versions.draft(store, RUBRIC) == draft
+
+
+def test_many_rubrics_from_a_file_come_into_review_and_are_found_again(open_rubric: Open) -> None:
+    lines = [
+        {"prompt_id": f"talk-{n}", "rubrics": [{"criterion": f"Names the {word}", "points": 5, "tags": []}]}
+        for n, word in enumerate(["loss", "anger", *(f"thing {n}" for n in range(2, 30))])
+    ]
+    at = brought_in(open_rubric("ines"), "healthbench.jsonl", "\n".join(json.dumps(line) for line in lines))
+    assert "30 rubrics in the file" in page_text(at)
+    at.text_input(key="import_find").set_value("names loss").run()
+    at.text_input(key="import_find").set_value("names").run()
+    at.button(key="import_versions").click().run()
+    assert not at.exception
+    assert [one.version for one in rubric_versions.versions(service.store(), "talk-7")] == [1]
+    assert at.title[0].value == "Rubrics"
+    assert len([button for button in at.button if (button.key or "").startswith("open_")]) == 12
+    at.text_input(key="library_find").set_value("talk-17").run()
+    assert [b.key for b in at.button if (b.key or "").startswith("open_")] == ["open_talk-17"]
+    at.text_input(key="library_find").set_value("").run()
+    at.selectbox(key="library_purpose").set_value("gate").run()
+    assert [b.key for b in at.button if (b.key or "").startswith("open_")] == ["open_regeneration-gate"]
+
+
+def test_a_file_that_holds_no_rubric_says_why_without_a_place_on_the_server(open_rubric: Open) -> None:
+    at = brought_in(open_rubric("ines"), "notes.yaml", "just: words")
+    assert "notes" in at.error[0].value
+    assert "/tmp" not in at.error[0].value
+
+
+def test_who_may_not_edit_brings_nothing_in(open_rubric: Open) -> None:
+    at = open_rubric("mei", view="import")
+    assert not at.file_uploader
+    assert "import_menu" not in {button.key for button in at.button}
+
+
+def test_a_downloaded_version_comes_back_as_the_same_one(open_rubric: Open) -> None:
+    at = open_rubric("paul", rubric="unsafe-turns")
+    assert [one.key for one in at.download_button] == ["download_kardia"]
+    assert "that format only adds up points" in page_text(at).replace("\\", "")
+    stored = rubric_versions.version(service.store(), "unsafe-turns", 1)
+    text, left_out = downloads.written(stored, "kardia")
+    assert (parse_rubric(text).hash, left_out) == (stored.hash, [])

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from db import rubric_versions
 from db.people import SYSTEM, change_person
+from rubrics.errors import UserError
 from studio import service
 
 ENTRY = Path(service.__file__).with_name("streamlit_app.py")
@@ -45,15 +48,35 @@ def test_an_empty_studio_says_how_to_add_somebody(tmp_path: Path) -> None:
         service.stop()
 
 
-def test_signing_out_gives_up_what_is_not_saved(app: AppTest, sign_in: Callable[..., AppTest]) -> None:
-    at = sign_in(app, "ines")
-    at.switch_page("app_pages/rubrics.py")
-    at.query_params["rubric"] = "kardia-empathy"
-    at.run()
-    at.button(key="start_editing").click().run()
-    at.text_input(key="rubric_title").set_value("Typed by Ines").run()
+def test_what_was_typed_is_saved_before_somebody_signs_out(app: AppTest, sign_in: Callable[..., AppTest]) -> None:
+    at = typing_a_title(app, sign_in)
+    assert not any("Unsaved changes in" in caption.value for caption in at.sidebar.caption)
+    at.button(key="sign_out").click().run()
+    at.button(key="sign_in_tomas").click().run()
+    assert not at.exception
+    assert at.text_input(key="rubric_title").value == "Typed by Ines"
+
+
+def test_signing_out_gives_up_what_could_not_be_saved(
+    app: AppTest, sign_in: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise UserError("the disk is full; make room")
+
+    monkeypatch.setattr(rubric_versions, "save_draft", full)
+    at = typing_a_title(app, sign_in)
     assert any("Unsaved changes in" in caption.value for caption in at.sidebar.caption)
     at.button(key="sign_out").click().run()
     at.button(key="sign_in_tomas").click().run()
     assert not at.exception
     assert at.text_input(key="rubric_title").value == "Kardia empathy"
+
+
+def typing_a_title(app: AppTest, sign_in: Callable[..., AppTest]) -> AppTest:
+    """Ines, who has just typed another title for a rubric."""
+    at = sign_in(app, "ines")
+    at.switch_page("app_pages/rubrics.py")
+    at.query_params["rubric"] = "kardia-empathy"
+    at.run()
+    at.button(key="start_editing").click().run()
+    return at.text_input(key="rubric_title").set_value("Typed by Ines").run()

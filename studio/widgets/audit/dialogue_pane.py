@@ -4,15 +4,15 @@ from html import escape
 
 import streamlit as st
 
-from studio.widgets.audit.dialogue_open import Open, is_shown, show_turn
+from studio.widgets.audit.dialogue_open import Open, is_shown
 from studio.widgets.audit.dialogue_person import emotion_word
 from studio.widgets.audit.dialogue_place import go_to
 from studio.widgets.audit.flag_chip import Chip, chips_html
 from studio.widgets.audit.flag_names import name_of_code
+from studio.widgets.audit.turn_cover import turn_cover
+from studio.widgets.audit.turn_example import example_door
 from studio.widgets.audit.turn_parts import Exchange, folded_html, said_html, turn_html
 from studio.widgets.plain_text import plain_html
-
-_COVERED = '<div class="kardia-covered">This turn carries a red flag. What was said is covered.</div>'
 
 
 def dialogue_pane(audit: Open, blur: bool, show_gold: bool) -> None:
@@ -44,9 +44,11 @@ def _exchange(audit: Open, exchange: Exchange, blur: bool, show_gold: bool) -> N
         with st.container(border=True, gap="xsmall", key="turn_in_focus" if turn == audit.turn else f"turn_{turn}"):
             _head(audit, turn, show_gold)
             if covered:
-                _cover(audit, turn)
+                turn_cover(audit.dialogue.dialogue_id, turn)
             else:
                 st.html(turn_html(exchange.text))
+                if turn == audit.turn:
+                    example_door(audit, turn)
 
 
 def _head(audit: Open, turn: int, show_gold: bool) -> None:
@@ -73,15 +75,3 @@ def _reasons(audit: Open, turn: int) -> str:
     """Why the gold audit flagged the turn."""
     notes = [plain_html(f"{flag.code}: {flag.note}", "small") for flag in audit.gold_on(turn) if flag.note]
     return folded_html("Why it was flagged in the gold audit", "".join(notes)) if notes else ""
-
-
-def _cover(audit: Open, turn: int) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(_COVERED)
-        st.button(
-            "Show this turn",
-            key=f"show_{turn}",
-            icon=":material/visibility:",
-            on_click=show_turn,
-            args=[audit.dialogue.dialogue_id, turn],
-        )

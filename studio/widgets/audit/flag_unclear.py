@@ -8,14 +8,19 @@ from studio import service, session
 from studio.widgets.audit.dialogue_open import Open
 from studio.widgets.audit.dialogue_receipt import new_id, save
 
+_DOOR = "unclear"
+
 
 def unclear_panel(audit: Open, turn: int, version: Version) -> None:
     """A note on one criterion, with the turn that raised the question. An empty note takes an earlier one back."""
     where = [audit.dialogue.dialogue_id, turn, version]
-    with st.popover("Something in this rubric is unclear", icon=":material/help:", type="tertiary", key="unclear"):
+    with st.popover(
+        "Something in this rubric is unclear", icon=":material/help:", type="tertiary", key=_DOOR, on_change="rerun"
+    ):
         code = st.selectbox(
             "Which part?",
             version.rubric.ids,
+            index=_begin_with(audit, turn, version),
             format_func=lambda criterion_id: f"{criterion_id}: {version.rubric.criterion(criterion_id).name}",
             key="unclear_code",
         )
@@ -32,6 +37,12 @@ def unclear_panel(audit: Open, turn: int, version: Version) -> None:
         )
 
 
+def _begin_with(audit: Open, turn: int, version: Version) -> int:
+    """The newest code that one set on this turn: the question is most often about that one."""
+    ids, own = version.rubric.ids, [flag.code for flag in audit.flags_on(turn)]
+    return ids.index(own[-1]) if own and own[-1] in ids else 0
+
+
 def _standing(audit: Open, turn: int, version: Version, code: str) -> str:
     noted = [
         note.text
@@ -43,7 +54,7 @@ def _standing(audit: Open, turn: int, version: Version, code: str) -> str:
 
 def _save(dialogue_id: str, turn: int, version: Version, code: str, key: str, client_id: str) -> None:
     text = st.session_state[key]
-    save(
+    saved = save(
         f"question about {code}, turn {turn + 1}",
         lambda: audits.note(
             service.store(),
@@ -57,3 +68,5 @@ def _save(dialogue_id: str, turn: int, version: Version, code: str, key: str, cl
             rubric_version=version.version,
         ),
     )
+    if saved:  # the receipt is beside the panel, which would hide it
+        st.session_state[_DOOR] = False

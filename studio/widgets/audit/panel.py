@@ -123,5 +123,6 @@ def _marks(audit: Open, purpose: Purpose, draw: Callable[[Open, int, Version], N
         st.page_link("app_pages/rubrics.py", label="Open Rubrics", icon=":material/rule:")
     else:
         rubric_choice(purpose, "Flag by" if purpose == "flags" else "Score by")
-        draw(audit, audit.turn, version)
+        # Above the codes: below them it would be out of sight, and questions that are hard to ask are not asked.
         unclear_panel(audit, audit.turn, version)
+        draw(audit, audit.turn, version)

@@ -7,6 +7,7 @@ from db.people import Person
 from db.rubric_versions import Draft, Version
 from studio import service, session
 from studio.widgets.names import escaped, name_of
+from studio.widgets.rubric.learned import questions_raised, start_button, turns_words
 from studio.widgets.times import quiet_line
 
 PAGE = "app_pages/rubrics.py"
@@ -20,6 +21,24 @@ def decisions_for(person: Person) -> None:
         st.caption("Nothing. Versions that others submit for review appear here.")
     for version in waiting:
         _waiting(version)
+
+
+def questions_of_auditors() -> None:
+    """One line a rubric: the criterion that raises the most questions in audits, and the way to mend it."""
+    raised = [(one, questions_raised(one.rubric_id)) for one in rubric_versions.rubrics(service.store())]
+    asked = [(one, counts) for one, counts in raised if counts]
+    if asked:
+        st.subheader("Questions from audits", anchor=False)
+    for rubric, counts in asked:
+        (criterion_id, turns), *others = counts.most_common()
+        with st.container(
+            horizontal=True, wrap=False, vertical_alignment="center", key=f"questions_{rubric.rubric_id}"
+        ):
+            more = f" Another {len(others)} criteria raise some." if len(others) > 1 else ""
+            more = " Another criterion raises some." if len(others) == 1 else more
+            told = f"{turns_words(turns)} about **{escaped(criterion_id)}**.{more}"
+            st.markdown(f"**{escaped(rubric.title)}**: {told}", width="stretch")
+            start_button(rubric.rubric_id, criterion_id)
 
 
 def writing_of(person: Person) -> None:

@@ -5,12 +5,13 @@ Score anchors have text keys, "1" to "5".
 """
 
 import copy
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from rubrics.load import faults
-from rubrics.schema import Aggregate, Criterion, Example, RewardWeights, Rubric, Rule, Veto
+from rubrics.schema import Aggregate, Criterion, Example, RewardWeights, Rubric, Rule, Source, Veto
 
 Body = dict[str, Any]
 Piece = TypeVar("Piece", bound=BaseModel)
@@ -50,33 +51,34 @@ def new_body(rubric_id: str, title: str, purpose: str) -> Body:
     return body
 
 
-def free_id(body: Body, wanted: str) -> str:
-    """`wanted`, or with a number behind it when a criterion has that id already."""
-    taken = {one.get("id") for one in criteria(body)}
-    number = 2
-    candidate = wanted
-    while candidate in taken:
-        candidate, number = f"{wanted}_{number}", number + 1
-    return candidate
+def archived(body: Body) -> list[Body]:
+    """The criteria that were taken out of use; changing one changes the body, the list itself may be a new one."""
+    found: list[Body] = body.get("archived", [])
+    return found
 
 
-def duplicate(body: Body, criterion_id: str) -> str:
-    """Put a copy of a criterion right behind it; gives the copy's id."""
-    rows = criteria(body)
-    place = next(i for i, one in enumerate(rows) if one.get("id") == criterion_id)
-    twin = copy.deepcopy(rows[place])
-    twin["id"] = free_id(body, criterion_id)
-    twin["name"] = f"{twin.get('name', '')} (copy)".strip()
-    rows.insert(place + 1, twin)
-    return str(twin["id"])
+def become(old: Body, new: Body) -> None:
+    """Make `old` say what `new` says and keep its pieces: a field on the page writes into the piece it was given."""
+    pieces = {one.get("id"): one for one in [*criteria(old), *archived(old)]}
+    lists = {
+        name: [_become(pieces.get(one.get("id")), one) for one in new.get(name, [])]
+        for name in ("criteria", "archived")
+    }
+    _become(old, {name: value for name, value in new.items() if name not in lists})
+    old |= {name: rows for name, rows in lists.items() if name in new}
 
 
-def move(body: Body, criterion_id: str, by: int) -> None:
-    """Move a criterion up (by -1) or down (by 1); at the ends nothing happens."""
-    rows = criteria(body)
-    old = next(i for i, one in enumerate(rows) if one.get("id") == criterion_id)
-    new = min(max(old + by, 0), len(rows) - 1)
-    rows.insert(new, rows.pop(old))
+def _become(old: Any, new: Any) -> Any:
+    """`old` itself, made to say what `new` says, where both are of one kind; else a copy of `new`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        rest = {name: _become(old.get(name), value) for name, value in new.items()}
+        old.clear()
+        old |= rest
+        return old
+    if isinstance(old, list) and isinstance(new, list):
+        old[:] = [_become(was, now) for was, now in zip_longest(old[: len(new)], new)]
+        return old
+    return copy.deepcopy(new)
 
 
 def levels(piece: Body) -> range:
@@ -132,7 +134,8 @@ def problems(body: Body) -> list[tuple[str | None, str]]:
 def lenient(body: Body) -> Rubric:
     """The body as a Rubric for reading and comparing, however unfinished: nothing is validated, gaps are empty."""
     fields: Body = {"id": "", "title": ""} | body
-    fields["criteria"] = tuple(_lenient_criterion(one) for one in body.get("criteria", []))
+    for name in ("criteria", "archived"):
+        fields[name] = tuple(_lenient_criterion(one) for one in body.get(name, []))
     fields["aggregate"] = _made(Aggregate, body.get("aggregate", {}))
     fields["reward"] = _made(RewardWeights, {name: float(value) for name, value in body.get("reward", {}).items()})
     return _made(Rubric, fields)
@@ -144,14 +147,18 @@ def _lenient_criterion(piece: Body) -> Criterion:
     if piece.get("kind", "likert") == "likert" and not anchors:
         anchors = {1: "", 5: ""}
     fields["anchors"] = anchors
-    fields["examples"] = tuple(
-        _made(Example, {"text": "", "score": 0.0, "why": ""} | one) for one in piece.get("examples", [])
-    )
+    fields["examples"] = tuple(_lenient_example(one) for one in piece.get("examples", []))
     fields["veto"] = _made(Veto, piece["veto"]) if piece.get("veto") else None
     fields["rule"] = _made(Rule, piece["rule"]) if piece.get("rule") else None
     fields["reads"] = tuple(piece["reads"]) if "reads" in piece else Criterion.model_fields["reads"].default
     fields["weight"] = float(piece.get("weight", 1.0))
+    fields["tags"], fields["replaces"] = tuple(piece.get("tags", [])), tuple(piece.get("replaces", []))
     return _made(Criterion, fields)
+
+
+def _lenient_example(one: Body) -> Example:
+    source = _made(Source, one["source"]) if one.get("source") else None
+    return _made(Example, {"text": "", "score": 0.0, "why": ""} | one | {"source": source})
 
 
 def _made(piece: type[Piece], fields: Body) -> Piece:

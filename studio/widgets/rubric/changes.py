@@ -9,7 +9,7 @@ import streamlit as st
 
 from rubrics.diff import Change, words
 from rubrics.schema import Rubric
-from studio.widgets.rubric.words import CONSEQUENCES, field_words, value_words
+from studio.widgets.rubric.words import effect_words, field_words, value_words
 
 Draw = Callable[[Change], str]
 STYLE = Path(__file__).parents[2] / "static/rubric.css"
@@ -22,14 +22,16 @@ def rubric_style() -> None:
 
 def show_changes(changes: Sequence[Change], old: Rubric, new: Rubric) -> None:
     """Every change under the criterion it belongs to, with what it does to earlier scores."""
-    names = {c.id: c.name or c.id for rubric in (old, new) for c in rubric.criteria}
+    names = names_in(old, new)
+    fates = {c.id: ", archived" for c in new.archived} | {c.id: ", brought back" for c in old.archived}
+    names = {cid: name + fates.get(cid, "") * _is_whole(changes, cid) for cid, name in names.items()}
     blocks = [_block(cid, list(found), names, _inline) for cid, found in groupby(changes, lambda c: c.criterion_id)]
     st.html(f'<div class="kr-changes">{"".join(blocks)}</div>')
 
 
 def show_sides(changes: Sequence[Change], old: Rubric, new: Rubric, left: str, right: str) -> None:
     """Every change with both texts side by side under the headings `left` (before) and `right` (after)."""
-    names = {c.id: c.name or c.id for rubric in (old, new) for c in rubric.criteria}
+    names = names_in(old, new)
 
     def sides(change: Change) -> str:
         cells = (_side(left, change, "removed"), _side(right, change, "added"))
@@ -37,6 +39,16 @@ def show_sides(changes: Sequence[Change], old: Rubric, new: Rubric, left: str, r
 
     blocks = [_block(cid, list(found), names, sides) for cid, found in groupby(changes, lambda c: c.criterion_id)]
     st.html(f'<div class="kr-changes">{"".join(blocks)}</div>')
+
+
+def names_in(old: Rubric, new: Rubric) -> dict[str, str]:
+    """Criterion id → its name, the newer one where both have it; archived criteria included."""
+    return {c.id: c.name or c.id for rubric in (old, new) for c in (*rubric.archived, *rubric.criteria)}
+
+
+def _is_whole(changes: Sequence[Change], criterion_id: str) -> bool:
+    """Whether the criterion came or went as a whole."""
+    return any(change.criterion_id == criterion_id and change.field == "criterion" for change in changes)
 
 
 def marked(before: str, after: str) -> str:
@@ -57,15 +69,17 @@ def _block(cid: str | None, changes: list[Change], names: dict[str, str], draw: 
 
 
 def _change(change: Change, draw: Draw) -> str:
-    effect = f'<span class="kr-effect">{CONSEQUENCES[change.kind]}</span>'
+    effect = f'<span class="kr-effect">{escape(effect_words(change.kind))}</span>'
     head = f'<p class="kr-field">{escape(field_words(change))} {effect}</p>'
     return f'<div class="kr-change">{head}{draw(change)}</div>'
 
 
 def _inline(change: Change) -> str:
+    if change.field == "criterion" and change.kind == "added":
+        return f'<pre class="kr-whole"><ins>{escape(change.after or "")}</ins></pre>'
     if change.field == "criterion":
-        tag, text = ("ins", change.after) if change.kind == "added" else ("del", change.before)
-        return f'<pre class="kr-whole"><{tag}>{escape(text or "")}</{tag}></pre>'
+        text = f'<pre class="kr-whole"><del>{escape(change.before or "")}</del></pre>'
+        return f"<details><summary>What it said</summary>{text}</details>"
     return f'<p class="kr-text">{marked(value_words(change, change.before), value_words(change, change.after))}</p>'
 
 

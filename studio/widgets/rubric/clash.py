@@ -1,65 +1,62 @@
-"""Two people changed one draft: both texts side by side, and three ways on, none of which loses anything."""
+"""Two people changed the same field of a draft: both texts side by side, and a choice for each field."""
 
-from collections.abc import Callable
+from html import escape
+from typing import Any
 
 import streamlit as st
 
-from db.rubric_versions import Draft
-from rubrics.diff import compare
-from rubrics.errors import UserError
-from studio.widgets.names import escaped, name_of
-from studio.widgets.rubric import bodies
-from studio.widgets.rubric import work as works
-from studio.widgets.rubric.changes import show_sides
-from studio.widgets.rubric.merge import merged
-from studio.widgets.rubric.work import Work
-from studio.widgets.times import ago, clock
+from rubrics.diff import words as word_runs
+from studio.widgets.names import escaped
+from studio.widgets.rubric import saving
+from studio.widgets.rubric.merge import NOTHING, Place, value_at
+from studio.widgets.rubric.told import place_words, who
+from studio.widgets.rubric.work import Contest, Work
+from studio.widgets.times import ago
 
 
 def clash_panel(work: Work) -> None:
-    """What they saved, what is typed here, and the choice between them."""
-    if work.clash is None:
-        return
-    theirs = work.clash
-    who = name_of(theirs.updated_by)
-    st.warning(
-        f"**{escaped(who)} saved this draft {ago(theirs.updated_at)}, before you did.** "
-        "Your text is not saved yet, and it is not lost. Read both and choose.",
-        icon=":material/call_split:",
+    """Every field that waits for a choice; nothing when none does. The form below stays as it is."""
+    for number, (place, contest) in enumerate(list(work.contested.items())):
+        with st.container(border=True, key=f"clash_{number}"):
+            _clash(work, place, contest, number)
+
+
+def _clash(work: Work, place: Place, contest: Contest, number: int) -> None:
+    name = who(contest.who)
+    st.markdown(
+        f":orange[:material/call_split:] **{escaped(place_words(place, work.body))}**: {escaped(name)} saved another "
+        f"text {ago(contest.saved_at)}. The draft has that one; yours is still here and not saved. Everything else is."
     )
-    _, clashes = merged(work.saved, theirs.body, work.body)
-    _choices(work, who, clashes)
-    old, new = bodies.lenient(theirs.body), bodies.lenient(work.body)
-    changes = compare(old, new)
-    if changes:
-        show_sides(changes, old, new, f"{who}, saved", "You, not saved yet")
-    else:
-        st.caption("Both texts say the same.")
-
-
-def _choices(work: Work, who: str, clashes: int) -> None:
-    if clashes:
-        places = "one field" if clashes == 1 else f"{clashes} fields"
-        st.caption(f"You both changed {places} in different ways. “Keep both” takes yours there, and theirs elsewhere.")
-    else:
-        st.caption("You changed different fields, so both can be kept.")
+    theirs, mine = (_text(value_at(body, place)) for body in (work.saved, work.body))
+    sides = (_side(f"{name.rstrip(',')}, saved", theirs, mine), _side("You, not saved", mine, theirs))
+    st.html(f'<div class="kr-changes"><div class="kr-sides">{"".join(sides)}</div></div>')
     with st.container(horizontal=True):
-        # In the script, not in callbacks: saving may find yet another revision, and then this panel comes back.
-        if st.button("Keep both", key="keep_both", type="primary"):
-            _say(work, works.keep_both)
-        if st.button("Keep mine only", key="keep_mine"):
-            _say(work, works.keep_mine)
-        if st.button(f"Take {escaped(who)}’s", key="take_theirs", help="What you typed is put aside, not lost."):
-            works.take_theirs(work)
-            st.rerun()
+        st.button("Keep mine", key=f"keep_mine_{number}", type="primary", on_click=saving.keep_mine, args=(work, place))
+        tip = "Yours is put aside and can be brought back."
+        st.button(
+            f"Take {escaped('the other' if name.endswith(',') else name + '’s')}",
+            key=f"take_theirs_{number}",
+            on_click=saving.take_theirs,
+            args=(work, place),
+            help=tip,
+        )
+        st.caption("Or write on below until it says what both mean, then keep yours.", width="content")
 
 
-def _say(work: Work, save: Callable[[Work], Draft | None]) -> None:
-    try:
-        stored = save(work)
-    except UserError as error:
-        st.error(escaped(str(error)))
-        return
-    if stored:
-        st.session_state.rubric_receipt = f"Draft saved {clock(stored.updated_at)}"
-    st.rerun()
+def _side(heading: str, text: str, other: str) -> str:
+    """One text with the words that the other does not have marked."""
+    runs = [(op, run) for op, run in word_runs(other, text) if op != "removed"]
+    shown = " ".join(f"<mark>{escape(run)}</mark>" if op == "added" else escape(run) for op, run in runs)
+    head = f'<span class="kr-side">{escape(heading)}</span>'
+    return f'<div>{head}<p class="kr-text">{shown or "<em>nothing</em>"}</p></div>'
+
+
+def _text(value: Any) -> str:
+    """A field's value for reading."""
+    if value is NOTHING or value is None:
+        return ""
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_text(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "\n".join(_text(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Two texts of one rubric against each other: the draft or any version, with any other version."""
+"""Two texts of one rubric against each other: the draft or any version, with any other. ?from=2&to=draft reopens it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from studio.widgets.rubric.words import STATES
 from studio.widgets.times import ago
 
 DRAFT = 0  # stands for the draft where a version number is asked for
+SIDES = {"from": "compare_from", "to": "compare_to"}  # what the address calls a side, and the field that chooses it
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,52 @@ def compare_tab(known: list[Version], stored: Draft | None, viewed: int | None) 
     if len(texts) < 2:
         st.info("There is only one text so far. Once there is a draft or a second version, the difference shows here.")
         return
-    first, second = _start(known, texts, viewed)
-    left, right = st.columns(2)
+    first, second = _asked(texts, _start(known, texts, viewed))
+    left, between, right = st.columns([10, 1, 10])
     with left:
-        before = _choose("From", "compare_from", texts, first)
+        before = _choose("From", "from", texts, first)
+    with between:
+        st.button("", key="compare_swap", icon=":material/swap_horiz:", help="Swap", type="tertiary", on_click=_swap)
     with right:
-        after = _choose("To", "compare_to", texts, second)
+        after = _choose("To", "to", texts, second)
     show_difference(before, after)
 
 
-def _choose(label: str, key: str, texts: dict[int, Text], first: int) -> Rubric:
-    numbers = list(texts)
-    words = {n: f"Version {n}" for n in numbers} | {DRAFT: "Draft"}
-    chosen = st.selectbox(label, numbers, index=numbers.index(first), key=key, format_func=words.__getitem__)
-    st.caption(texts[chosen].standing)
-    return texts[chosen].rubric
+def address_of(first: int, second: int) -> dict[str, str]:
+    """What the address says for a comparison of two texts, `DRAFT` being one of them."""
+    return {"view": "compare", "from": _word(first), "to": _word(second)}
+
+
+def _choose(label: str, side: str, texts: dict[int, Text], wanted: int) -> Rubric:
+    key = SIDES[side]
+    if st.session_state.get(key) != wanted:
+        st.session_state[key] = wanted
+    words = {n: f"Version {n}" for n in texts} | {DRAFT: "Draft"}
+    st.selectbox(label, list(texts), key=key, format_func=words.__getitem__, on_change=_remember)
+    st.caption(texts[wanted].standing)
+    return texts[wanted].rubric
+
+
+def _remember() -> None:
+    """Callback: the address names both sides."""
+    st.query_params.update({side: _word(st.session_state[key]) for side, key in SIDES.items()})
+
+
+def _swap() -> None:
+    """Callback: the address names the sides the other way round, and the fields follow it."""
+    st.query_params.update(address_of(st.session_state["compare_to"], st.session_state["compare_from"]))
+
+
+def _word(number: int) -> str:
+    return "draft" if number == DRAFT else str(number)
+
+
+def _asked(texts: dict[int, Text], otherwise: tuple[int, int]) -> tuple[int, int]:
+    """The two texts that the address names, each replaced by the usual one where there is no such text."""
+    known = {_word(number): number for number in texts}
+    asked = [known.get(st.query_params.get(side, "")) for side in SIDES]
+    first, second = (usual if one is None else one for one, usual in zip(asked, otherwise, strict=True))
+    return first, second
 
 
 def show_difference(old: Rubric, new: Rubric) -> None:

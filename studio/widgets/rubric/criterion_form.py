@@ -9,7 +9,9 @@ from rubrics.render import PART_TITLES
 from rubrics.schema import PARTS, Criterion, Rubric
 from studio.widgets.rubric import bodies, fields
 from studio.widgets.rubric.bodies import Body
+from studio.widgets.rubric.effects import points_words, severity_words
 from studio.widgets.rubric.examples_form import examples_form
+from studio.widgets.rubric.remarks import Beside
 from studio.widgets.rubric.words import KINDS, SEVERITIES, SEVERITY_ICONS, share_words, veto_words
 from studio.widgets.rubric.work import Work
 
@@ -18,10 +20,11 @@ HIGHEST_LEVEL = 10
 NO_VETO = "No veto"
 
 
-def criterion_form(work: Work, piece: Body) -> None:
-    """Every field of the criterion `piece` of the working copy."""
+def criterion_form(work: Work, piece: Body, beside: Beside) -> None:
+    """Every field of the criterion `piece` of the working copy, and beside each what is amiss with it."""
     cid, kind = piece["id"], piece.get("kind", "likert")
     fields.text("Name", f"name_{cid}", piece.get("name", ""), fields.into(piece, "name", None))
+    beside.show("name")
     fields.long_text(
         "Question",
         f"question_{cid}",
@@ -29,14 +32,20 @@ def criterion_form(work: Work, piece: Body) -> None:
         fields.into(piece, "question", None),
         placeholder="One question about one reply, such as: Does the response take up what the person said?",
     )
+    beside.show("question")
     _kind_row(work, piece, kind)
+    beside.show("kind")
     if kind != "rule":
         _anchors(piece, kind)
-    _weight_row(work, piece, kind)
+        beside.show("anchors")
+    _weight_row(work, piece)
+    beside.show("weight")
     if kind != "rule":
         _reads(piece)
+        beside.show("reads")
         _when(piece)
-        examples_form(piece)
+        examples_form(work, piece)
+        beside.show("examples")
 
 
 def _kind_row(work: Work, piece: Body, kind: str) -> None:
@@ -104,7 +113,7 @@ def _anchors(piece: Body, kind: str) -> None:
         )
 
 
-def _weight_row(work: Work, piece: Body, kind: str) -> None:
+def _weight_row(work: Work, piece: Body) -> None:
     cid, purpose = piece["id"], work.body.get("purpose", "score")
     left, middle, right = st.columns(3)
     if purpose == "score":
@@ -130,7 +139,9 @@ def _weight_row(work: Work, piece: Body, kind: str) -> None:
 def _effect(rubric: Rubric, criterion: Criterion) -> None:
     """What weight and veto do, in words."""
     said = [share_words(rubric, criterion)] if rubric.purpose == "score" else []
+    said += points_words(rubric, criterion)
     said += [veto_words(criterion.veto.at_or_below, criterion.scale)] if criterion.veto else []
+    said += severity_words(rubric, criterion)
     if said:
         st.caption(". ".join(said) + ".")
 

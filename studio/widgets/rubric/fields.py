@@ -1,4 +1,4 @@
-"""Input fields that write into a draft's body at once, so that nothing typed hangs on a widget being on the page.
+"""Input fields that write into a draft's body, which is saved at once: nothing typed hangs on a widget or a button.
 
 The body is the truth: a widget is only told what to show when it shows something else, because a browser that is told
 drops what is being typed there. Each widget also carries the body's value as its default: a click that cuts a run short
@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
+from studio.widgets.rubric import saving
 from studio.widgets.rubric.bodies import Body, set_field
 
 Write = Callable[[Any], None]
@@ -17,6 +18,24 @@ T = TypeVar("T")
 
 TWO_LINES = 130  # characters that a field of the form holds in two lines, in a narrow window nearly
 SHORT_PX = 96  # the least that a text area with a label can be
+_DRAWN, _HEARD = "draft_fields", "draft_fields_heard"
+_REMEMBERED = 8  # fields that can be on their way at once: nobody types in more between two runs of the page
+
+
+def begin() -> None:
+    """Forget which fields were on the page; called before the first is drawn."""
+    st.session_state[_DRAWN] = []
+
+
+def drawn() -> list[str]:
+    """The keys of the fields on the page: what is typed in one of these is saved without anybody asking."""
+    return list(st.session_state.get(_DRAWN, []))
+
+
+def heard() -> dict[str, Any]:
+    """The fields that were taken over last, with their values, by which a browser knows that it was heard."""
+    found: dict[str, Any] = st.session_state.get(_HEARD, {})
+    return found
 
 
 def into(piece: Body, field: str, default: Any) -> Write:
@@ -41,7 +60,11 @@ def number(label: str, key: str, value: float, write: Write, step: float = 0.5, 
     """A number; an emptied field keeps the last one."""
     default = _show(key, value)
     shown: float | Literal["min"] = "min" if default is None else default
-    st.number_input(label, value=shown, key=key, step=step, on_change=_take_number, args=(key, write), **options)
+    # %g writes a number as people do: what is taken over while somebody is still in the field looks as they typed it.
+    written: dict[str, Any] = {} if isinstance(value, int) else {"format": "%g"}
+    st.number_input(
+        label, value=shown, key=key, step=step, on_change=_take_number, args=(key, write), **written, **options
+    )
 
 
 def choice(label: str, key: str, value: Any, options: Sequence[Any], words: Callable[[Any], str], write: Write) -> None:
@@ -79,6 +102,7 @@ def several(
 
 def _show(key: str, value: T, same: Callable[[Any, Any], bool] = lambda a, b: bool(a == b)) -> T | None:
     """The default to give the widget; None where it stands and is told another value (one may not do both)."""
+    st.session_state.setdefault(_DRAWN, []).append(key)
     if key in st.session_state and not same(st.session_state[key], value):
         st.session_state[key] = value
         return None
@@ -92,8 +116,19 @@ def _same_text(shown: str | None, value: str) -> bool:
 def _take(key: str, write: Write) -> None:
     value = st.session_state[key]
     write(value.strip() if isinstance(value, str) else value)
+    _keep(key, value)
 
 
 def _take_number(key: str, write: Write) -> None:
-    if st.session_state[key] is not None:
-        write(st.session_state[key])
+    value = st.session_state[key]
+    if value is not None:
+        write(value)
+    _keep(key, value)
+
+
+def _keep(key: str, value: Any) -> None:
+    """Saved here and not by the page: a click on a link to another page still takes the field over on its way."""
+    saving.save_all()
+    earlier = {name: said for name, said in heard().items() if name != key}
+    told = value if isinstance(value, str | int | float) else ""
+    st.session_state[_HEARD] = dict([*earlier.items(), (key, told)][-_REMEMBERED:])

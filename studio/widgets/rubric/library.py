@@ -1,19 +1,20 @@
-"""All rubrics as rows to open, and the way to a new one."""
+"""All rubrics as rows to open, found by title and purpose, a page at a time; and the ways to another one."""
 
 import streamlit as st
 
 from db import rubric_versions
-from db.rubric_drafts import body_of
 from db.rubric_versions import Draft, RubricSummary
-from rubrics.errors import UserError
-from rubrics.schema import slug
 from studio import service, session
 from studio.widgets.names import escaped, name_of
-from studio.widgets.rubric.bodies import Body, new_body
+from studio.widgets.rubric.exchange import import_menu
+from studio.widgets.rubric.new_rubric import new_menu
+from studio.widgets.rubric.news import news
 from studio.widgets.rubric.words import PURPOSE_NAMES, PURPOSES
 from studio.widgets.times import ago
 
-SCRATCH = ""  # start from nothing
+FEW = 8  # so many are found at a glance, without a search
+A_PAGE = 12
+ANY = ""
 
 
 def library() -> None:
@@ -22,11 +23,58 @@ def library() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Rubrics", anchor=False, width="stretch")
         if session.allowed("edit_rubric"):
-            _new_menu(found)
+            import_menu()
+            new_menu(found)
+    news()
     if not found:
-        st.info("No rubric yet. Start a new one, or open the studio with --demo to load the library.")
-    for summary in found:
+        st.info("No rubric yet. Start a new one, bring in a file, or open the studio with --demo to load the library.")
+    found = sorted(
+        found, key=lambda one: not (one.approved_version or one.has_draft)
+    )  # what is in use or in work first
+    wanted = _wanted(found) if len(found) > FEW else found
+    for summary in _page(wanted):
         _row(summary)
+
+
+def _wanted(found: list[RubricSummary]) -> list[RubricSummary]:
+    """The rubrics whose title or id holds every word of the search, of the purpose asked for."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="library_search"):
+        text = st.text_input(
+            "Find a rubric", key="library_find", placeholder="words of its title", persist_state="session"
+        )
+        purpose = st.selectbox(
+            "Purpose",
+            [ANY, *PURPOSE_NAMES],
+            key="library_purpose",
+            format_func=_purpose_words,
+            width=180,
+            persist_state="session",
+        )
+    words = text.casefold().split()
+    kept = [one for one in found if purpose in (ANY, one.purpose) and _has(one, words)]
+    st.caption(f"{len(kept)} of {len(found)} rubrics" if kept else "No rubric has these words and this purpose.")
+    return kept
+
+
+def _purpose_words(purpose: str) -> str:
+    return next((name for known, name in PURPOSE_NAMES.items() if known == purpose), "Any purpose")
+
+
+def _has(summary: RubricSummary, words: list[str]) -> bool:
+    text = f"{summary.title} {summary.rubric_id}".casefold()
+    return all(word in text for word in words)
+
+
+def _page(wanted: list[RubricSummary]) -> list[RubricSummary]:
+    """The rows of the page that is open; a search that leaves fewer pages goes back to the last of them."""
+    pages = max(1, -(-len(wanted) // A_PAGE))
+    if pages == 1:
+        return wanted
+    if st.session_state.get("library_page", 1) > pages:
+        st.session_state.library_page = pages
+    with st.container(key="library_pages"):
+        first = (st.pagination(pages, key="library_page", persist_state="session") - 1) * A_PAGE
+    return wanted[first : first + A_PAGE]
 
 
 def _row(summary: RubricSummary) -> None:
@@ -56,47 +104,3 @@ def _draft_words(draft: Draft) -> str:
 
 def _open(rubric_id: str) -> None:
     st.query_params["rubric"] = rubric_id
-
-
-def _new_menu(found: list[RubricSummary]) -> None:
-    titles = {SCRATCH: "Nothing: one empty criterion"} | {one.rubric_id: f"A copy of {one.title}" for one in found}
-    with st.popover("New rubric", icon=":material/add:", key="new_rubric_menu"):
-        st.text_input("Title", key="new_rubric_title", placeholder="Warmth in grief")
-        start = st.selectbox("Start from", list(titles), key="new_rubric_start", format_func=titles.__getitem__)
-        if start == SCRATCH:
-            st.radio(
-                "What it is for",
-                list(PURPOSES),
-                key="new_rubric_purpose",
-                format_func=PURPOSE_NAMES.__getitem__,
-                captions=list(PURPOSES.values()),
-            )
-        st.button("Start the draft", key="new_rubric", type="primary", on_click=_start_new)
-        if fault := st.session_state.pop("new_rubric_fault", ""):
-            st.error(escaped(fault))
-
-
-def _start_new() -> None:
-    """Callback: the draft is in the store before its editor opens."""
-    title = st.session_state.new_rubric_title.strip()
-    if not title:
-        st.session_state.new_rubric_fault = "Give the rubric a title first."
-        return
-    try:
-        draft = rubric_versions.new_draft(service.store(), session.here(), _new_body(title))
-    except UserError as error:
-        st.session_state.new_rubric_fault = str(error)
-        return
-    st.session_state.new_rubric_title = ""
-    st.query_params.from_dict({"rubric": draft.rubric_id, "view": "edit"})
-
-
-def _new_body(title: str) -> Body:
-    start = st.session_state.new_rubric_start
-    if start == SCRATCH:
-        return new_body(slug(title), title, st.session_state.new_rubric_purpose)
-    draft = rubric_versions.draft(service.store(), start)
-    newest = rubric_versions.versions(service.store(), start)
-    source = next((one for one in newest if one.state == "approved"), newest[0] if newest else None)
-    body = body_of(source.rubric) if source else (draft.body if draft else {})
-    return {**body, "id": slug(title), "title": title}

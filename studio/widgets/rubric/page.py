@@ -1,4 +1,4 @@
-"""One rubric: its header, and the tabs to read, edit, compare and review it. The address says what is open."""
+"""One rubric: its header, and the tabs to read, edit, foresee, compare and review it. The address says what is open."""
 
 import streamlit as st
 
@@ -6,23 +6,31 @@ from db import rubric_versions
 from db.rubric_versions import Draft, Version
 from studio import service, session
 from studio.widgets.names import escaped, name_of
+from studio.widgets.plain_text import text_style
+from studio.widgets.rubric import work as works
 from studio.widgets.rubric.bodies import lenient
 from studio.widgets.rubric.changes import rubric_style
 from studio.widgets.rubric.compare import compare_tab
+from studio.widgets.rubric.downloads import downloads
+from studio.widgets.rubric.foresee import foresee_tab
 from studio.widgets.rubric.form import edit_tab, start_editing
+from studio.widgets.rubric.learned import lessons_list
+from studio.widgets.rubric.news import news
 from studio.widgets.rubric.reader import show_rubric
+from studio.widgets.rubric.sent_back import sent_back
 from studio.widgets.rubric.timeline import review_tab
 from studio.widgets.rubric.words import PURPOSES, state_badge
 from studio.widgets.times import quiet_line
 
-TABS = {"read": "Read", "edit": "Edit", "compare": "Compare", "review": "Review and versions"}
+TABS = {"read": "Read", "edit": "Edit", "foresee": "Foresee", "compare": "Compare", "review": "Review and versions"}
+OF_THE_DRAFT = ("edit", "foresee")  # the views in which the draft is what the page is about
 
 
 def rubric_page(rubric_id: str) -> None:
     """The page of one rubric; an unknown one says so and leads back."""
+    text_style()
     rubric_style()
-    with st.container(key="rubric_news"):
-        _say()
+    news()
     store = service.store()
     known, stored = rubric_versions.versions(store, rubric_id), rubric_versions.draft(store, rubric_id)
     if not known and not stored:
@@ -43,8 +51,8 @@ def _viewed(known: list[Version]) -> Version | None:
 
 
 def _header(rubric_id: str, known: list[Version], stored: Draft | None, viewed: Version | None) -> None:
-    """Title, standing and the version chooser; while the draft is edited, where the draft stands."""
-    writing = stored is not None and (viewed is None or _view() == "edit")
+    """Title, standing and the version chooser; in the views of the draft, where the draft stands."""
+    writing = stored is not None and (viewed is None or _view() in OF_THE_DRAFT)
     rubric = viewed.rubric if viewed else lenient(stored.body if stored else {})
     with st.container(gap=None):
         _way_back()
@@ -59,6 +67,7 @@ def _header(rubric_id: str, known: list[Version], stored: Draft | None, viewed: 
             words = "Go on with the draft" if stored else "Start editing"
             st.button(words, key="start_editing", icon=":material/edit:", on_click=start_editing, args=(rubric_id,))
         if viewed and not writing:
+            downloads(viewed)
             _choose_version(known, viewed)
 
 
@@ -104,19 +113,35 @@ def _tabs(rubric_id: str, known: list[Version], stored: Draft | None, viewed: Ve
     wanted = TABS[_view()]
     if st.session_state.get("rubric_view") != wanted:
         st.session_state.rubric_view = wanted
-    read, edit, compare, review = st.tabs(list(TABS.values()), key="rubric_view", on_change=_show_tab)
+    read, edit, foresee, compare, review = st.tabs(list(TABS.values()), key="rubric_view", on_change=_show_tab)
     if read.open:
         with read:
-            show_rubric(viewed.rubric if viewed else lenient(stored.body if stored else {}))
+            _read_tab(rubric_id, stored, viewed)
     if edit.open:
         with edit:
-            edit_tab(rubric_id, stored)
+            # One way into a draft is enough, unless text was typed into one that was closed meanwhile.
+            left_over = works.held(rubric_id)
+            if not sent_back(known, stored) or (left_over and left_over.dirty):
+                edit_tab(rubric_id, stored)
+    if foresee.open:
+        with foresee:
+            foresee_tab(stored)
     if compare.open:
         with compare:
             compare_tab(known, stored, viewed.version if viewed else None)
     if review.open:
         with review:
             review_tab(known, viewed)
+
+
+def _read_tab(rubric_id: str, stored: Draft | None, viewed: Version | None) -> None:
+    """The text as it reads, and below it what people learned while they used it."""
+    sought = st.query_params.get("criterion", "")
+    if viewed:
+        show_rubric(viewed.rubric, {"rubric": rubric_id, "version": str(viewed.version)}, sought)
+    else:
+        show_rubric(lenient(stored.body if stored else {}))
+    lessons_list(rubric_id)
 
 
 def _view() -> str:
@@ -127,15 +152,8 @@ def _view() -> str:
 def _show_tab() -> None:
     shown = st.session_state.rubric_view
     st.query_params["view"] = next(view for view, words in TABS.items() if words == shown)
+    st.query_params.pop("criterion", None)  # who comes back to Read is not taken to it again
 
 
 def _to_library() -> None:
     st.query_params.clear()
-
-
-def _say() -> None:
-    """What the last action did, or why it was refused."""
-    if receipt := st.session_state.pop("rubric_receipt", ""):
-        st.toast(escaped(receipt), icon=":material/check:")
-    if fault := st.session_state.pop("rubric_fault", ""):
-        st.error(escaped(fault), icon=":material/error:")

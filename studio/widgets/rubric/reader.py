@@ -1,10 +1,14 @@
 """A rubric as a document to read: questions, what each score looks like, what it does, what the judge sees."""
 
+from collections.abc import Mapping
 from html import escape
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from rubrics.schema import Criterion, Example, Rubric
+from rubrics.schema import Criterion, Example, Rubric, Source
+from studio.widgets.rubric.criterion_link import follow_criterion
+from studio.widgets.rubric.effects import pass_words
 from studio.widgets.rubric.words import (
     KINDS,
     METHODS,
@@ -16,11 +20,31 @@ from studio.widgets.rubric.words import (
 )
 
 
-def show_rubric(rubric: Rubric) -> None:
-    """The whole rubric; `rubric_style` must be on the page. Everything that people wrote is escaped."""
+def show_rubric(rubric: Rubric, address: Mapping[str, str] | None = None, sought: str = "") -> None:
+    """The whole rubric; `rubric_style` must be on the page. Everything that people wrote is escaped.
+
+    With an `address` (the page's own: rubric and version) every criterion has a link of its own, and the one `sought`
+    by its id is marked and scrolled to.
+    """
+    links = {c.id: _link(c, address) if address else "" for c in (*rubric.criteria, *rubric.archived)}
     parts = [_head(rubric)]
-    parts += [_criterion(rubric, criterion, number) for number, criterion in enumerate(rubric.criteria, start=1)]
+    for number, criterion in enumerate(rubric.criteria, start=1):
+        parts.append(_criterion(rubric, criterion, f"{number}. ", links[criterion.id], criterion.id == sought))
+    parts.append(_archived(rubric, links, sought))
     st.html(f'<article class="kr-doc">{"".join(parts)}</article>')
+    if address:
+        follow_criterion(_anchor_id(sought) if sought else "", "/".join(address.values()))
+
+
+def _anchor_id(criterion_id: str) -> str:
+    return f"criterion-{criterion_id}"
+
+
+def _link(criterion: Criterion, address: Mapping[str, str]) -> str:
+    """A small # that copies the address of the criterion; opened elsewhere, it leads here."""
+    where = escape(f"?{urlencode({**address, 'view': 'read', 'criterion': criterion.id})}")
+    told = escape(f"Copy the link to {criterion.name}")
+    return f' <a class="kr-link" href="{where}" title="{told}" aria-label="{told}" aria-live="polite">#</a>'
 
 
 def _head(rubric: Rubric) -> str:
@@ -30,7 +54,10 @@ def _head(rubric: Rubric) -> str:
     if rubric.purpose == "score":
         weights = rubric.reward
         facts.append(("One number", METHODS[rubric.aggregate.method]))
+        facts.append(("Passing", pass_words(rubric)))
         facts.append(("Reward", reward_words(weights.format, weights.emotion, weights.rubric)))
+    if rubric.approvers > 1:
+        facts.append(("Approval", "takes two psychologists who wrote none of it"))
     instructions = f'<p class="kr-instructions">{escape(rubric.instructions)}</p>' if rubric.instructions else ""
     return f"{_facts(facts)}{instructions}"
 
@@ -39,13 +66,26 @@ def _name(rubric: Rubric, criterion_id: str | None) -> str:
     return next((c.name for c in rubric.criteria if c.id == criterion_id), str(criterion_id))
 
 
-def _criterion(rubric: Rubric, criterion: Criterion, number: int) -> str:
-    title = f'{number}. {escape(criterion.name)} <span class="kr-code">{escape(criterion.id)}</span>'
+def _criterion(rubric: Rubric, criterion: Criterion, number: str, link: str, marked: bool) -> str:
+    code = f'<span class="kr-code">{escape(criterion.id)}</span>'
+    title = f"{number}{escape(criterion.name)} {code}{link}"
     question = escape(criterion.question) or '<span class="kr-unsaid">no question yet</span>'
-    body = (
-        f'<h3>{title}</h3><p class="kr-question">{question}</p>{_scale(criterion)}{_facts(_effects(rubric, criterion))}'
-    )
-    return f"<section>{body}{_examples(criterion)}</section>"
+    effects = _facts(_effects(rubric, criterion))
+    body = f'<h3>{title}</h3><p class="kr-question">{question}</p>{_scale(criterion)}{effects}{_examples(criterion)}'
+    classes = "kr-criterion kr-sought" if marked else "kr-criterion"
+    return f'<section id="{escape(_anchor_id(criterion.id))}" class="{classes}">{body}</section>'
+
+
+def _archived(rubric: Rubric, links: Mapping[str, str], sought: str) -> str:
+    """Criteria out of use, folded; unfolded when one of them is sought."""
+    if not rubric.archived:
+        return ""
+    many = "1 archived criterion" if len(rubric.archived) == 1 else f"{len(rubric.archived)} archived criteria"
+    shown = "".join(_criterion(rubric, c, "", links[c.id], c.id == sought) for c in rubric.archived)
+    unfolded = " open" if sought in {c.id for c in rubric.archived} else ""
+    told = "asked of nobody and counting for nothing; kept so that it can come back"
+    head = f'<summary>{many}</summary><p class="kr-quiet">{told}</p>'
+    return f'<details class="kr-archived"{unfolded}>{head}{shown}</details>'
 
 
 def _scale(criterion: Criterion) -> str:
@@ -67,14 +107,15 @@ def _anchor(text: str | None) -> str:
 
 
 def _effects(rubric: Rubric, criterion: Criterion) -> list[tuple[str, str]]:
-    """What an answer does, and what the judge is shown, in words."""
+    """What an answer does, and what the judge is shown, in words. An archived criterion does nothing."""
     answered = f"at most {criterion.rule.max_words} words, counted" if criterion.rule else KINDS[criterion.kind]
     facts = [("Answered by", answered)] if criterion.kind != "likert" else []
     facts += [("Use it when", criterion.use_when)] if criterion.use_when else []
     facts += [("Not when", criterion.avoid_when)] if criterion.avoid_when else []
     facts += [("Severity", criterion.severity)] if criterion.severity != "none" else []
-    facts += [("Effect", share)] if (share := share_words(rubric, criterion)) else []
-    facts += [("Veto", veto_words(criterion.veto.at_or_below, criterion.scale))] if criterion.veto else []
+    if criterion in rubric.criteria:
+        facts += [("Effect", share)] if (share := share_words(rubric, criterion)) else []
+        facts += [("Veto", veto_words(criterion.veto.at_or_below, criterion.scale))] if criterion.veto else []
     return facts + ([("The judge sees", reads_words(criterion.reads))] if criterion.kind != "rule" else [])
 
 
@@ -101,5 +142,14 @@ def _examples(criterion: Criterion) -> str:
 
 def _example(example: Example) -> str:
     why = f'<p class="kr-why">{escape(example.why)}</p>' if example.why else ""
-    score = f'<span class="kr-score">Score {example.score:g}</span>'
+    score = f'<span class="kr-score">Score {example.score:g}</span>{_source(example.source)}'
     return f'<div class="kr-example">{score}<p class="kr-text">{escape(example.text)}</p>{why}</div>'
+
+
+def _source(source: Source | None) -> str:
+    """The way to the real turn; in a tab of its own, so that the rubric stays open."""
+    if source is None:
+        return ""
+    where = escape(f"audit?{urlencode({'dialogue': source.dialogue_id, 'turn': source.turn_index})}")
+    told = escape(f"From dialogue {source.dialogue_id}, turn {source.turn_index + 1}")
+    return f' <a class="kr-source" href="{where}" target="_blank" rel="noopener">{told}</a>'

@@ -1,4 +1,4 @@
-"""Deciding on a version: the difference to what it was made from, a reason, and two buttons. `db` holds the rules."""
+"""Deciding on a version: what changed, what it would do, what people say of it, a reason. `db` holds the rules."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -6,7 +6,9 @@ from typing import Literal
 import streamlit as st
 
 from db import rubric_versions
+from db.impact import kept_preview
 from db.people import Person
+from db.rubric_records import Step, VersionState
 from db.rubric_versions import Version
 from db.store import Store
 from rubrics.errors import UserError
@@ -14,11 +16,24 @@ from studio import service, session
 from studio.widgets.names import escaped, name_of, names_of
 from studio.widgets.rubric import fields
 from studio.widgets.rubric.compare import show_difference
+from studio.widgets.rubric.impact_view import show_impact
 from studio.widgets.rubric.reader import show_rubric
-from studio.widgets.times import clock, quiet_line
+from studio.widgets.rubric.talk import talk_about
+from studio.widgets.times import ago, clock, quiet_line
 
 Decide = Callable[[Store, Person, str, int, str], Version]
-WORDS = {"approved": "approved", "changes_requested": "sent back with your reason", "retired": "retired"}
+STANDINGS: dict[VersionState, str] = {
+    "approved": "approved",
+    "in_review": "in review",
+    "changes_requested": "sent back",
+    "retired": "retired",
+}
+WORDS: dict[Step, str] = {
+    "endorsed": "approved by you, one more psychologist is needed;",
+    "approved": "approved",
+    "changes_requested": "sent back with your reason",
+    "retired": "retired",
+}
 
 
 def decision_panel(version: Version) -> None:
@@ -28,41 +43,83 @@ def decision_panel(version: Version) -> None:
         note = f": “{version.note}”" if version.note else ""
         quiet_line(f"Submitted by {name_of(version.submitted_by)}", version.submitted_at, note)
         _difference(version)
+        _preview(version)
+        talk_about(version.rubric_id, version.version, "")
+        st.markdown("**Your decision**")
+        st.caption(approvers_words(version))
         if reason := _may_not(version):
             st.info(reason, icon=":material/info:")
         else:
             _decide_here(version)
 
 
-def retire_panel(version: Version) -> None:
-    """An approved version can be taken out of use, with a reason."""
-    if not session.allowed("decide_rubric"):
-        return
-    with st.expander(f"Retire version {version.version}", key="retire_menu"):
-        st.caption("New runs and audits can no longer use it. What was made with it stays, and still names it.")
-        _reason("Why?", "retire_reason", version)
-        st.button(
-            "Retire",
-            key="retire",
-            on_click=_decide,
-            args=(rubric_versions.retire, version, "retire_reason"),
+def approvers_words(version: Version) -> str:
+    """How many must approve it and who has, as Markdown: "Needs two psychologists. A approved 2 days ago: one more"."""
+    if version.approvers_needed == 1:
+        return "Needs one psychologist who wrote none of it."
+    steps = rubric_versions.decisions(service.store(), version.rubric_id, version.version)
+    told = [
+        f"{escaped(name_of(one.decided_by))} approved it {ago(one.decided_at)}: “{escaped(one.reason)}” One more to go."
+        for one in steps
+        if one.state == "endorsed"
+    ]
+    return " ".join(["Needs two psychologists who wrote none of it.", *told])
+
+
+def _preview(version: Version) -> None:
+    """What was foreseen of this version when it was submitted."""
+    st.markdown("**What it would do to what is scored already**")
+    kept = kept_preview(service.store(), version.rubric_id, version.version)
+    if kept:
+        against = [one for one in _earlier(version) if one.hash == kept.old_hash]
+        st.caption(f"Counted when it was submitted{f', against version {against[0].version}' if against else ''}.")
+        show_impact(kept, version.rubric)
+    elif version.parent_version is None:
+        st.caption("Nothing: it is the first version, and nothing was judged by it yet.")
+    else:
+        st.caption(
+            "Not foreseen yet, so no figures stand here. They are counted when somebody approves, who reads them first."
         )
 
 
 def _difference(version: Version) -> None:
-    if version.parent_version is None:
+    """Against the version in use; whoever has read an earlier try can see what changed since that."""
+    others = _earlier(version)
+    if not others:
         st.markdown("It is the first version of this rubric, so all of it is new.")
         with st.expander("Read it", key="read_new_version"):
             show_rubric(version.rubric)
         return
-    parent = rubric_versions.version(service.store(), version.rubric_id, version.parent_version)
-    st.markdown(f"**What changed from version {parent.version}**")
-    show_difference(parent.rubric, version.rubric)
+    other = others[0]
+    if len(others) > 1:
+        numbers = {f"Version {one.version}, {STANDINGS[one.state]}": one for one in others}
+        chosen = st.segmented_control(
+            "What changed since",
+            list(numbers),
+            default=next(iter(numbers)),
+            key=f"against_{version.version}",
+            required=True,
+        )
+        other = numbers[chosen]
+    else:
+        st.markdown(f"**What changed from version {other.version}**")
+    show_difference(other.rubric, version.rubric)
+
+
+def _earlier(version: Version) -> list[Version]:
+    """What a version is read against: the newest approved one before it, and the one that it was made from."""
+    known = [
+        one for one in rubric_versions.versions(service.store(), version.rubric_id) if one.version < version.version
+    ]
+    in_use = [one for one in known if one.state == "approved"][:1]
+    return in_use + [one for one in known if one.version == version.parent_version and one not in in_use]
 
 
 def _may_not(version: Version) -> str:
     """Why the person here cannot decide; "" when they can."""
     here = session.here()
+    if here.person_id in version.endorsed_by:
+        return "You approved this version; one more psychologist decides on it."
     if here.person_id in version.authors:
         others = names_of([one for one in version.authors if one != here.person_id])
         with_whom = f" with {escaped(others)}" if others else ""
@@ -73,17 +130,17 @@ def _may_not(version: Version) -> str:
 
 
 def _decide_here(version: Version) -> None:
-    _reason("Your reason", "decision_reason", version)
+    reason_field("Your reason", "decision_reason", version)
     with st.container(horizontal=True):
         for key, words, act in (
             ("approve", "Approve", rubric_versions.approve),
             ("request_changes", "Request changes", rubric_versions.request_changes),
         ):
             kind: Literal["primary", "secondary"] = "primary" if key == "approve" else "secondary"
-            st.button(words, key=key, type=kind, on_click=_decide, args=(act, version, "decision_reason"))
+            st.button(words, key=key, type=kind, on_click=decide, args=(act, version, "decision_reason"))
 
 
-def _reason(label: str, key: str, version: Version) -> None:
+def reason_field(label: str, key: str, version: Version) -> None:
     """The reason as typed so far, kept while other tabs are read; below it, why the last try was refused."""
     kept = f"{key}_{version.rubric_id}_{version.version}"
     fields.long_text(
@@ -98,7 +155,7 @@ def _reason(label: str, key: str, version: Version) -> None:
             st.error(escaped(fault), icon=":material/error:")
 
 
-def _decide(act: Decide, version: Version, reason_key: str) -> None:
+def decide(act: Decide, version: Version, reason_key: str) -> None:
     """Callback: a refused decision leaves the typed reason where it is."""
     store, here, reason = service.store(), session.here(), st.session_state.get(reason_key) or ""
     try:
@@ -106,5 +163,6 @@ def _decide(act: Decide, version: Version, reason_key: str) -> None:
     except UserError as error:
         st.session_state.decision_fault = str(error)
         return
-    words = WORDS[decided.state]
-    st.session_state.rubric_receipt = f"Version {decided.version} {words} {clock(decided.decided_at)}"
+    newest = rubric_versions.decisions(store, decided.rubric_id, decided.version)[-1]
+    words = WORDS[newest.state]
+    st.session_state.rubric_receipt = f"Version {decided.version} {words} {clock(newest.decided_at)}"

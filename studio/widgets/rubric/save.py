@@ -1,46 +1,97 @@
-"""The bar at the foot of the editor: what is unsaved, when was saved, save, take back, discard."""
+"""The bar at the foot of the editor: what is saved and when, who else writes, undo, discard."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic_ns
 
 import streamlit as st
 
-from db import rubric_versions
-from db.rubric_versions import Draft
+from db import draft_revisions, rubric_versions
+from db.draft_revisions import Mark
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.names import escaped, name_of
+from studio.widgets.rubric import fields, saving
 from studio.widgets.rubric import work as works
 from studio.widgets.rubric.work import Work
-from studio.widgets.times import clock, exact
+from studio.widgets.times import ago, clock, exact
+
+LOOK_EVERY = "3s"
+STILL_HERE_S = 120  # whoever saved within that time is taken to be writing
+
+_AUTOSAVE = st.components.v2.component(
+    "kardia_autosave",
+    html='<span class="words" role="status"></span>',
+    css="""
+.words { font-size: .875rem; line-height: 1.5; color: var(--st-text-color); opacity: .8; white-space: nowrap; }
+""",
+    js=(Path(__file__).parents[2] / "static/autosave.js").read_text(encoding="utf-8"),
+)
 
 
-def save_bar(work: Work, stored: Draft) -> None:
-    """Always in sight, so that nobody has to look for the way to save."""
+def save_bar(work: Work) -> None:
+    """Always in sight, so that nobody has to wonder whether something is saved."""
     with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center", key="save_bar"):
-        if work.dirty:
-            since = (
-                f", and {escaped(name_of(stored.updated_by))} has saved since"
-                if stored.revision != work.revision
-                else ""
-            )
-            st.markdown(f":orange[:material/edit:] **Unsaved changes**{since}", width="stretch")
-        else:
-            st.caption(f"Saved {exact(work.saved_at)} by {escaped(name_of(work.saved_by))}", width="stretch")
-        if work.dirty:
-            st.button("Take back", key="take_back", on_click=works.take_back, args=(work,))
-        else:
-            _discard_menu(work)
-        # In the script and not in a callback: what is still in a field is taken over by the callbacks before this.
-        if st.button("Save draft", key="save_draft", type="primary", icon=":material/save:"):
-            _save(work)
+        with st.container(key="save_standing", width="stretch", gap=None):
+            _standing(work)
+        # In the script and not in callbacks: what is still in a field is taken over by the callbacks before this.
+        step = saving.last_step(work)
+        tip = f"Takes back what you saved {clock(step.saved_at)}" if step else "You have changed nothing in this draft"
+        if st.button("Undo", key="undo", icon=":material/undo:", type="tertiary", disabled=step is None, help=tip):
+            saving.undo(work)
+            st.rerun()
+        if st.button("Redo", key="redo", icon=":material/redo:", type="tertiary", disabled=not work.redo):
+            saving.redo(work)
+            st.rerun()
+        _discard_menu(work)
 
 
-def _save(work: Work) -> None:
-    """Always enabled: a field that has just been typed in tells of itself only by the click on this button."""
-    if not work.dirty:
-        st.toast("Nothing has changed since the last save.")
-        return
-    if stored := works.save(work):
-        st.session_state.rubric_receipt = f"Draft saved {clock(stored.updated_at)}"
-    st.rerun()
+@st.fragment(run_every=LOOK_EVERY)
+def _standing(work: Work) -> None:
+    """What the store has, looked up every few seconds; the page takes over what others saved once nobody is typing."""
+    newest = draft_revisions.newest(service.store(), work.rubric_id)
+    with st.container(key="said", horizontal=True, gap="small"):
+        st.caption(_words(work, newest), width="content")
+    newer = "" if newest and newest.revision == work.revision else str(newest.revision if newest else "closed")
+    looked = _AUTOSAVE(
+        key="autosave",
+        data={
+            "beat": monotonic_ns(),  # makes the script in the browser look again after every run
+            "heard": fields.heard(),
+            "fields": fields.drawn(),
+            "newer": newer,
+            "unsaved": work.dirty,
+        },
+        on_look_change=lambda: None,
+        width="content",
+        height="content",
+    )
+    if looked.look:
+        st.rerun()
+
+
+def _words(work: Work, newest: Mark | None) -> str:
+    if work.fault:
+        return f":red[:material/error: **Not saved**: {escaped(work.fault)}]"
+    if work.contested:
+        fields_ = "1 field" if len(work.contested) == 1 else f"{len(work.contested)} fields"
+        return f":orange[:material/call_split: **{fields_} not saved**: changed by somebody else too; choose above]"
+    if work.dirty:
+        return ":orange[:material/edit: **Not saved yet**]"
+    today = f"{datetime.now(UTC):%F}" == f"{work.saved_at:%F}"
+    when = clock(work.saved_at) if today else escaped(exact(work.saved_at))
+    mine = work.saved_by == session.here().person_id
+    by = "" if mine else f" by {escaped(name_of(work.saved_by))}"
+    return f":gray[:material/check: Saved {when}{by}]{_company(newest)}"
+
+
+def _company(newest: Mark | None) -> str:
+    """Who else has saved so lately that they are taken to be writing."""
+    if newest is None or newest.saved_by == session.here().person_id:
+        return ""
+    if (datetime.now(UTC).replace(tzinfo=None) - newest.saved_at).total_seconds() > STILL_HERE_S:
+        return ""
+    return f" :blue[:material/group: {escaped(name_of(newest.saved_by))} is writing here too, {ago(newest.saved_at)}]"
 
 
 def _discard_menu(work: Work) -> None:

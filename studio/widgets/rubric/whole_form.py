@@ -7,6 +7,7 @@ import streamlit as st
 from studio.widgets.names import escaped
 from studio.widgets.rubric import bodies, fields
 from studio.widgets.rubric.bodies import Body
+from studio.widgets.rubric.effects import approvers_words, pass_words
 from studio.widgets.rubric.words import METHODS, PURPOSES, reward_words
 from studio.widgets.rubric.work import Work
 
@@ -30,19 +31,48 @@ def whole_form(work: Work) -> None:
         _reward(body)
     elif purpose == "gate":
         _solved_by(body)
+    _approvers(body)
 
 
 def _method(body: Body) -> None:
     shown = [method for method in METHODS if method != "gate"]
-    method = body.get("aggregate", {}).get("method", "weighted_mean")
+    aggregate = body.get("aggregate", {})
+    left, right = st.columns([2, 1])
+    with left:
+        fields.choice(
+            "How the scores become one number",
+            "aggregate_method",
+            aggregate.get("method", "weighted_mean"),
+            shown,
+            METHODS.__getitem__,
+            partial(_set_part, body, "aggregate", "method", "weighted_mean"),
+        )
+    with right:
+        fields.number(
+            "Pass mark, in %",
+            "pass_mark",
+            round(100 * float(aggregate.get("pass_mark", 0.5)), 2),
+            lambda percent: _set_part(body, "aggregate", "pass_mark", 0.5, round(percent / 100, 4)),
+            step=5.0,
+            min_value=0.0,
+            max_value=100.0,
+        )
+    with st.container(key="pass_words"):
+        st.caption(pass_words(bodies.lenient(body)))
+
+
+def _approvers(body: Body) -> None:
+    approvers = int(body.get("approvers", 1))
     fields.choice(
-        "How the scores become one number",
-        "aggregate_method",
-        method,
-        shown,
-        METHODS.__getitem__,
-        partial(_set_part, body, "aggregate", "method", "weighted_mean"),
+        "How many must approve it",
+        "approvers",
+        approvers,
+        [1, 2],
+        {1: "One psychologist", 2: "Two psychologists"}.__getitem__,
+        fields.into(body, "approvers", 1),
     )
+    with st.container(key="approvers_words"):
+        st.caption(approvers_words(approvers))
 
 
 def _reward(body: Body) -> None:

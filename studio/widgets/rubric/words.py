@@ -6,6 +6,7 @@ import streamlit as st
 
 from db.rubric_versions import Version, VersionState
 from rubrics.diff import Change, ChangeKind
+from rubrics.impact import CONSEQUENCES
 from rubrics.render import PART_TITLES
 from rubrics.schema import PARTS, Criterion, Kind, Part, Purpose, Rubric, Severity
 
@@ -39,20 +40,6 @@ STATES: dict[VersionState, tuple[str, str, str]] = {
     "changes_requested": ("Changes requested", "red", ":material/undo:"),
     "retired": ("Retired", "gray", ":material/inventory_2:"),
 }
-# What a kind of change does to what was scored before it.
-CONSEQUENCES: dict[ChangeKind, str] = {
-    "added": "New: nothing scored so far has an answer to it",
-    "removed": "Gone: what was scored under it stays with the old version",
-    "meaning": "Asks something else: scores given before may no longer hold",
-    "anchor": "Moves a level: scores given before may no longer hold",
-    "reads": "The judge sees something else: its scores may change",
-    "weight": "Scores still hold; totals and rewards change",
-    "aggregation": "Scores still hold; totals and rewards change",
-    "example": "Judges and people may score differently; the question is the same",
-    "severity": "Scores still hold; new flags start with another severity",
-    "wording": "Wording only: nothing scored changes",
-    "order": "Order only: nothing scored changes",
-}
 _FIELDS = {
     "title": "Title",
     "id": "Short name",
@@ -75,6 +62,11 @@ _FIELDS = {
     "scale": "Scale",
     "aggregate.method": "How scores become one number",
     "aggregate.solved_by": "Solved by",
+    "aggregate.pass_mark": "Pass mark",
+    "approvers": "How many must approve",
+    "archived": "Archived criterion",
+    "tags": "Tags",
+    "replaces": "Split or merged from",
     "reward.format": "Reward weight of the format",
     "reward.emotion": "Reward weight of the emotion",
     "reward.rubric": "Reward weight of this rubric",
@@ -86,6 +78,16 @@ def field_words(change: Change) -> str:
     if change.field.startswith("anchors."):
         return f"Anchor for score {change.field.removeprefix('anchors.')}"
     return _FIELDS.get(change.field, change.field)
+
+
+def effect_words(kind: ChangeKind) -> str:
+    """What a kind of change does, as short as it goes; `rubrics.impact` has the whole of it."""
+    consequence = CONSEQUENCES[kind]
+    if consequence.rejudges:
+        return "The judge is asked again"
+    if consequence.recomputes:
+        return f"Computed anew: {consequence.recomputes}"
+    return consequence.people.capitalize() or "Nothing scored changes"
 
 
 def value_words(change: Change, value: str | None) -> str:

@@ -6,13 +6,13 @@ from db.store import Store
 from pipeline.rundir import FINISHED, RunDir
 from rubrics.errors import UserError
 from studio import session
-from studio.widgets.run.submit import cancel, resume
+from studio.widgets.run.submit import cancel, resume, right_to
 from studio.widgets.times import clock
 
 
 def actions(store: Store, run: RunDir) -> None:
     """Cancel, once asked twice; resume."""
-    if not session.allowed("start_run"):
+    if not session.allowed(right_to(run.request().stage)):
         return
     state = run.status().state
     asked = f"asked_cancel_{run.run_id}"

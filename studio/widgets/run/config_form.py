@@ -34,6 +34,9 @@ LABELS = {
     "max_completion_length": "Tokens per answer, at most",
     "beta": "Weight of the KL term",
     "max_turns": "Turns to answer, at most",
+    "turns": "Turns",
+    "max_calls": "Calls of the judge, at most",
+    "max_cost": "Cost, at most",
 }
 # What one looks at before starting; everything else has a default that is rarely wrong.
 FIRST: dict[Stage, tuple[str, ...]] = {

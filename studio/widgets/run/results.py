@@ -11,6 +11,7 @@ from pipeline.rundir import Request, RunDir
 from rubrics.schema import Rubric
 from studio import charts
 from studio.widgets.model.scorecard import scorecard
+from studio.widgets.run.compared import compared
 from studio.widgets.run.live import metrics_so_far
 from studio.widgets.run.regenerated import regenerated
 from studio.widgets.run.training import training_charts
@@ -18,9 +19,11 @@ from studio.widgets.run.words import OUTCOMES, amount, no_results, number
 
 
 def live_results(run: RunDir, request: Request) -> None:
-    """What can be seen of a run before it has ended: a training's metrics so far."""
+    """What can be seen of a run before it has ended: a training's metrics, a draft's turns."""
     if request.stage in ("sft", "grpo"):
         training_charts(metrics_so_far(run))
+    elif request.stage == "preview":
+        compared(run)
 
 
 def results(store: Store, run: RunDir, request: Request) -> None:
@@ -29,6 +32,8 @@ def results(store: Store, run: RunDir, request: Request) -> None:
         _scored(store, run)
     elif request.stage == "regenerate":
         regenerated(store, run)
+    elif request.stage == "preview":
+        compared(run)
     elif request.stage == "evaluate":
         scorecard(runs.scores(store, run.run_id), run.rubric())
     else:

@@ -11,7 +11,7 @@ from db.rubric_versions import Version
 from db.store import Store
 from pipeline.configs import RUBRIC_PURPOSE
 from pipeline.endpoints import EMBEDDED, Endpoint, load_endpoints
-from pipeline.rundir import STAGES, Stage
+from pipeline.rundir import Stage
 from rubrics.errors import UserError
 from studio import session
 from studio.widgets.plain_text import plain_text
@@ -27,7 +27,7 @@ from studio.widgets.run.config_form import (
 )
 from studio.widgets.run.data import Choice, choose_dialogues
 from studio.widgets.run.submit import start
-from studio.widgets.run.words import ABOUT, STAGE_WORDS, amount, model_name, names
+from studio.widgets.run.words import ABOUT, STAGE_WORDS, STARTED_HERE, amount, model_name, names
 from studio.widgets.times import exact
 
 PAGE = "app_pages/runs.py"
@@ -68,8 +68,8 @@ def _choose_stage() -> Stage:
     asked = st.query_params.get("start", "score")
     stage = st.segmented_control(
         "What to do",
-        STAGES,
-        default=asked if asked in STAGES else "score",
+        STARTED_HERE,
+        default=asked if asked in STARTED_HERE else "score",
         format_func=STAGE_WORDS.__getitem__,
         required=True,
         key="stage",

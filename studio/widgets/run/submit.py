@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from db import dialogues, history, people, rubric_versions
-from db.people import Person
+from db.people import Action, Person
 from db.rubric_versions import Version
 from db.store import Cursor, Store
 from pipeline import jobs
 from pipeline.rundir import RubricRef, RunDir, Stage
 from rubrics.errors import UserError
+from rubrics.schema import Rubric
+from studio.widgets.run.words import amount
 
 # A cancel holds the page for this long and two seconds more at most.
 GRACE_S = 7.0
@@ -27,7 +29,7 @@ def start(
     seed: int,
 ) -> RunDir:
     """Queue a run and see that a worker takes it. Raises UserError for whatever is missing, not allowed or unknown."""
-    _require(store, actor)
+    _require(store, actor, stage)
     if not reason.strip():
         raise UserError("Say why this run is started: others will read it beside every number that comes of it")
     rubric = rubric_versions.version(store, version.rubric_id, version.version) if version else None
@@ -50,36 +52,77 @@ def start(
     return run
 
 
+def try_draft(
+    store: Store,
+    actor: Person,
+    draft: Rubric,
+    base: Version | None,
+    config: Mapping[str, Any],
+    dialogue_ids: Sequence[str],
+) -> RunDir:
+    """Queue a trial of a draft as it is typed, against a stored version; whoever may edit rubrics may do so."""
+    _require(store, actor, "preview")
+    turns = len(config["turns"])
+    reason = f"To see what the draft of “{draft.title}” makes of {amount(turns, 'turn')}."
+    run = jobs.submit(
+        store.home,
+        "preview",
+        config,
+        inputs=dialogues.inputs_frame(store, dialogue_ids),
+        rubric=draft,
+        reference=None,
+        base=base.rubric if base else None,
+        base_reference=_as_it_stands(base) if base else None,
+        requested_by=actor.person_id,
+        reason=reason,
+    )
+    detail = {"stage": "preview", "turns": turns, "rubric_id": draft.id, "against": base.version if base else None}
+    _record(store, actor, "run_started", run, detail, reason)
+    jobs.ensure_worker(store.home)
+    return run
+
+
+def right_to(stage: Stage) -> Action:
+    """What somebody must be allowed to do to start, stop or resume such a run."""
+    return "edit_rubric" if stage == "preview" else "start_run"
+
+
 def cancel(store: Store, actor: Person, run: RunDir) -> None:
     """Stop a run, within about nine seconds. Raises UserError when it ended by itself or cannot be reached."""
-    _require(store, actor)
+    _require(store, actor, run.request().stage)
     jobs.cancel(run, grace_s=GRACE_S)
     _record(store, actor, "run_cancelled", run, {})
 
 
 def resume(store: Store, actor: Person, run: RunDir) -> None:
     """Queue a failed or cancelled run again. Raises UserError for any other."""
-    _require(store, actor)
+    _require(store, actor, run.request().stage)
     jobs.resume(store.home, run)
     _record(store, actor, "run_resumed", run, {"attempt": run.status().attempt + 1})
     jobs.ensure_worker(store.home)
 
 
-def _require(store: Store, actor: Person) -> None:
+def _require(store: Store, actor: Person, stage: Stage) -> None:
     """By what the store says of them now: a page may have been open for days."""
-    people.require(people.person(store, actor.person_id), "start_run")
+    people.require(people.person(store, actor.person_id), right_to(stage))
 
 
 def _reference(version: Version) -> RubricRef:
     if version.state != "approved":
         raise UserError(f"{version.rubric_id} version {version.version} is no longer approved; choose another version")
+    return _as_it_stands(version)
+
+
+def _as_it_stands(version: Version) -> RubricRef:
+    """The reference of a version, and who approved it if somebody did."""
+    is_approved = version.state == "approved"
     return RubricRef(
         rubric_id=version.rubric_id,
         version=version.version,
         hash=version.hash,
-        approved_by=version.decided_by or "",
-        approved_at=version.decided_at.isoformat(timespec="milliseconds") if version.decided_at else "",
-        approval_reason=version.reason,
+        approved_by=(version.decided_by or "") if is_approved else "",
+        approved_at=version.decided_at.isoformat(timespec="milliseconds") if is_approved and version.decided_at else "",
+        approval_reason=version.reason if is_approved else "",
     )
 
 
@@ -90,9 +133,11 @@ def _parents(store: Store, config: Mapping[str, Any]) -> list[str]:
 
 
 def _record(store: Store, actor: Person, action: str, run: RunDir, detail: dict[str, Any], reason: str = "") -> None:
+    stage = run.request().stage
+
     def work(cursor: Cursor) -> int:
         return history.record(
-            cursor, people.authorize(cursor, actor, "start_run"), action, "run", run.run_id, detail, reason
+            cursor, people.authorize(cursor, actor, right_to(stage)), action, "run", run.run_id, detail, reason
         )
 
     store.write(work)

@@ -16,7 +16,7 @@ from studio.widgets.run.config_form import LABELS, warn_of_weak_judge, weak_judg
 from studio.widgets.run.live import is_settled, log_tail, progress, spent_words, state_line, waiting_words
 from studio.widgets.run.results import live_results, results
 from studio.widgets.run.start import PAGE, STARTED
-from studio.widgets.run.words import model_name, names, on_hover, stage_word
+from studio.widgets.run.words import amount, model_name, names, on_hover, stage_word
 from studio.widgets.times import ago, exact
 
 _MODELS = {"model", "base", "trained"}
@@ -77,6 +77,9 @@ def _rubric_link(request: Request, known: dict[str, str]) -> None:
     reference = request.rubric
     if reference is None:
         return
+    if request.stage == "preview":
+        _draft_link(request)
+        return
     by = known.get(reference.approved_by, reference.approved_by)
     approved = f"Approved by {by}, {ago(reference.approved_at)}" if by else "Not approved: started from a file"
     st.page_link(
@@ -86,6 +89,19 @@ def _rubric_link(request: Request, known: dict[str, str]) -> None:
         help=approved,
         query_params={"rubric": reference.rubric_id, "version": str(reference.version)},
     )
+
+
+def _draft_link(request: Request) -> None:
+    """The rubric whose draft was tried, at the place where it is tried again."""
+    draft, base = request.rubric, request.base
+    against = f", against version {base.version}" if base else ""
+    if draft:
+        st.page_link(
+            "app_pages/rubrics.py",
+            label=f"{draft.rubric_id}, a draft{against}",
+            icon=":material/rule:",
+            query_params={"rubric": draft.rubric_id, "view": "foresee", "try": request.run_id},
+        )
 
 
 def _data(store: Store, run_id: str) -> list[lineage.Link]:
@@ -131,8 +147,12 @@ def _status(run: RunDir) -> Status:
 
 
 def _ahead(store: Store, request: Request) -> int:
-    """How many runs the worker is at or takes before this one: those under way, and those asked for earlier."""
+    """How many runs the worker is at or takes before this one: those under way, and those asked for earlier.
+
+    Drafts are tried beside everything else, one at a time.
+    """
     others = runs.runs(store).query("run_id != @request.run_id")
+    others = others[(others["stage"] == "preview") == (request.stage == "preview")]
     earlier = others["created_at"].astype(str).str.replace(" ", "T") < request.created_at
     return int(((others["state"] == "running") | ((others["state"] == "queued") & earlier)).sum())
 
@@ -176,4 +196,8 @@ def _settings(run: RunDir, request: Request) -> None:
 
 
 def _setting(name: str, value: Any) -> str:
+    if name == "turns":
+        return amount(len(value), "turn") if value else "every turn"
+    if value is None:
+        return "no limit"
     return model_name(str(value)) or "none" if name in _MODELS else str(value)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from db.people import SYSTEM, people
 from db.store import Store
-from pipeline.rundir import Stage, State
+from pipeline.rundir import STAGES, Stage, State
 from studio.widgets.times import Moment, ago, exact
 
 STAGE_WORDS: dict[Stage, str] = {
@@ -18,7 +18,10 @@ STAGE_WORDS: dict[Stage, str] = {
     "sft": "Fine-tune (SFT)",
     "grpo": "Train with GRPO",
     "evaluate": "Evaluate",
+    "preview": "Try a draft",
 }
+# A draft is tried from its rubric's own page, where its text is.
+STARTED_HERE: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage != "preview")
 ABOUT: dict[Stage, str] = {
     "regenerate": "A model plays the person, another answers, and a judge sends answers back until they pass the gate "
     "rubric. Gives new dialogues.",
@@ -26,6 +29,7 @@ ABOUT: dict[Stage, str] = {
     "sft": "A model learns to answer as these dialogues do, in four spans. Gives a model.",
     "grpo": "A model answers, the judge rewards by the rubric, and the model learns from that. Gives a model.",
     "evaluate": "A base and a trained model answer the same turns and are judged alike. Gives a scorecard.",
+    "preview": "A few turns are judged by a draft and by its approved version, side by side. Gives no rewards.",
 }
 
 BUILT_IN = {"smollm2": "SmolLM2-135M (built in)", "tiny": "Tiny random model (to try the set-up)"}
@@ -96,8 +100,10 @@ def names(store: Store) -> dict[str, str]:
 
 
 def version_words(rubric_id: Any, version: Any) -> str:
-    """A rubric version as it is called in lists; empty where a run has none."""
-    return "" if not rubric_id or pd.isna(rubric_id) or pd.isna(version) else f"{rubric_id}, version {int(version)}"
+    """A rubric version as it is called in lists; 0 is a draft or a file, and "" is said where a run has none."""
+    if not rubric_id or pd.isna(rubric_id) or pd.isna(version):
+        return ""
+    return f"{rubric_id}, version {int(version)}" if version else f"{rubric_id}, a draft"
 
 
 def who_and_when(who: str, moment: Moment) -> None:

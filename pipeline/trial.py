@@ -1,0 +1,77 @@
+"""Trying a draft: which criteria are asked under the draft, which under its base, and what that takes.
+
+What both rubrics ask alike is asked once, by the base's own question, which scoring runs may have paid for already; its
+verdict stands for both. Of the draft only those criteria are asked whose verdicts the changes took away.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.budget import Need, call_cost
+from pipeline.questions import AnswerBook, Question, questions_of
+from pipeline.turns import Turn
+from rubrics.aggregate import gate
+from rubrics.impact import to_judge_again
+from rubrics.recompute import ROUNDING
+from rubrics.schema import Rubric
+
+if TYPE_CHECKING:
+    from pipeline.rewards import Reward
+
+
+class Trial:
+    """A draft and the approved version that it is held against; without one the draft stands alone."""
+
+    def __init__(self, draft: Rubric, base: Rubric | None) -> None:
+        self.draft = draft
+        self.base = base
+        self.of_draft = frozenset(to_judge_again(base, draft) if base else draft.ids)
+        self.questions: list[Question] = questions_of(draft, self.of_draft)
+        if base:
+            self.questions += questions_of(base)
+
+    def need(self, turn: Turn, book: AnswerBook) -> Need:
+        """The calls that are still to be made for a turn, and their expected cost."""
+        still_open = [
+            call_cost(book.endpoint, chars, len(question.criteria))
+            for question, chars in book.open_questions(self.questions, turn)
+        ]
+        return Need(len(still_open), sum(still_open))
+
+
+class Estimate(NamedTuple):
+    """What trying so many turns takes: `calls` still to be made of the `questions` asked, and their expected cost."""
+
+    turns: int
+    questions: int
+    calls: int
+    cost: float
+
+
+def estimate(trial: Trial, turns: Sequence[Turn], book: AnswerBook) -> Estimate:
+    """What it takes to try these turns, with what was answered before taken off."""
+    needs = [trial.need(turn, book) for turn in turns]
+    calls = sum(need.calls for need in needs)
+    return Estimate(len(turns), len(turns) * len(trial.questions), calls, sum(need.cost for need in needs))
+
+
+def passes(rubric: Rubric, scores: Mapping[str, float | None], reward: "Reward") -> bool | None:
+    """Whether a turn passes: nothing vetoes it and it reaches the pass mark; for a gate, it is not FAIL.
+
+    None while that is not known.
+    """
+    if rubric.purpose == "gate":
+        verdict = gate(rubric, scores)
+        return None if verdict is None else verdict != "FAIL"
+    if reward.r_rubric is None:
+        return None
+    return reward.vetoed_by is None and reward.r_rubric >= rubric.aggregate.pass_mark - ROUNDING
+
+
+def chosen(turns: Iterable[Turn], addresses: Sequence[tuple[str, int]]) -> list[Turn]:
+    """The turns at these addresses, in their order and each once; all of them when there is no address.
+
+    Raises KeyError with the first address at which there is no turn.
+    """
+    by_address = {(turn.dialogue_id, turn.turn_index): turn for turn in turns}
+    return [by_address[address] for address in dict.fromkeys(addresses)] if addresses else list(by_address.values())

@@ -1,0 +1,53 @@
+"""What the numbers in a rubric's form do, in words: points, severity, pass mark, how many approve."""
+
+from rubrics.schema import Criterion, Rubric
+
+_FLAGGED = {
+    "none": "Flags of this kind carry no severity",
+    "yellow": "Flags of this kind begin as yellow, a concern; whoever flags can choose another severity",
+    "red": "Flags of this kind begin as red, unsafe; whoever flags can choose another severity",
+}
+
+
+def points_words(rubric: Rubric, criterion: Criterion) -> list[str]:
+    """What meeting a criterion of kind points earns or costs, where points are added up."""
+    if rubric.purpose != "score" or rubric.aggregate.method != "points" or not criterion.points:
+        return []
+    most = sum(c.points for c in rubric.criteria if c.points and c.points > 0)
+    if criterion.points < 0:
+        return [f"Meeting it takes {-criterion.points:g} points away: it is a fault"]
+    return [f"Meeting it earns {criterion.points:g} of the {most:g} points to be had"]
+
+
+def severity_words(rubric: Rubric, criterion: Criterion) -> list[str]:
+    """What the severity of a flag does; in other rubrics it colours what people read and moves no number."""
+    if rubric.purpose == "flags":
+        return [_FLAGGED[criterion.severity]]
+    return ["The severity marks it for people and moves no score"] if criterion.severity != "none" else []
+
+
+def pass_words(rubric: Rubric) -> str:
+    """When a turn passes, with what that takes on the criteria's own scales."""
+    mark = rubric.aggregate.pass_mark
+    veto = " and no veto strikes" if any(c.veto for c in rubric.criteria) else ""
+    if mark == 0:
+        return f"Every turn that is scored passes{', unless a veto strikes' if veto else ''}."
+    begin = f"A turn passes at {mark:.0%} or more{veto}"
+    if rubric.aggregate.method == "points":
+        return f"{begin}: {mark:.0%} of the points to be had, with what faults take away."
+    scales = {c.scale for c in rubric.criteria}
+    if len(scales) != 1:
+        return f"{begin}; each criterion counts from 0% at the low end of its scale to 100% at the high end."
+    low, high = scales.pop()
+    what = "on its worst criterion" if rubric.aggregate.method == "minimum" else "on the weighted mean"
+    return f"{begin}: {low + mark * (high - low):.3g} on the scale of {low} to {high}, {what}."
+
+
+def approvers_words(approvers: int) -> str:
+    """Who must agree before a version is in use."""
+    if approvers == 1:
+        return (
+            "One psychologist who wrote none of it approves it. "
+            "Where the approved version asks for two, two must still agree to the next."
+        )
+    return "Two psychologists who wrote none of it must approve it, each with a reason, and so for what comes after it."
