@@ -39,7 +39,7 @@ AGGREGATES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer rounds; the store is of full size all the same")
-    rounds = 7 if parser.parse_args().quick else 25
+    rounds = 20 if parser.parse_args().quick else 60
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder))
         try:

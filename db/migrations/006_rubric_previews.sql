@@ -5,5 +5,5 @@ CREATE TABLE rubric_previews (
     actor TEXT NOT NULL,
     rubric_id TEXT NOT NULL,
     version INTEGER NOT NULL,
-    impact TEXT NOT NULL                -- JSON object: db/impact_record.py
+    impact TEXT NOT NULL                -- JSON object: db/impact/record.py
 );

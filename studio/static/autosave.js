@@ -22,10 +22,11 @@ const saving = () => state.pending.size > 0 || state.awaited.size > 0
 const handOver = (field) => {
   clearTimeout(state.pending.get(field)?.timer)
   state.pending.delete(field)
-  if (state.known.get(field) === field.value) return // typed and taken back: there is nothing to hear
+  if (state.known.get(field) !== field.value) { // else it was typed and taken back: there is nothing to hear
+    state.awaited.set(keyOf(field), { value: field.value, since: Date.now() })
+    setTimeout(() => state.tell(), SILENCE_MS)
+  }
   state.known.set(field, field.value)
-  state.awaited.set(keyOf(field), { value: field.value, since: Date.now() })
-  setTimeout(() => state.tell(), SILENCE_MS)
   state.tell()
 }
 const commit = (field) => {

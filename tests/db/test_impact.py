@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from db.audits import finish, flag, score
 from db.exchange import import_lines
 from db.impact import Impact, keep_preview, kept_preview, measure, preview
-from db.impact_sides import NEW_GOLD, NO_GOLD, NO_VERDICT, NOT_FOLLOWING, OFF_SCALE
+from db.impact.sides import NEW_GOLD, NO_GOLD, NO_VERDICT, NOT_FOLLOWING, OFF_SCALE
 from db.people import SYSTEM, Person, add_person
 from db.rubric_versions import import_version
 from db.store import Store

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.judge import Outcome, Verdict
@@ -23,6 +23,8 @@ from rubrics.recompute import UNKNOWN, gates, passing, rewards, totals
 from rubrics.schema import Rubric
 from tests.rubrics.strategies import TEXT, rubrics
 
+# A machine that is busy is no fault of the rubric.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 TEXT_FIELDS = {"title", "instructions", "name", "question", "text", "why", "use_when", "avoid_when"}
 WHOLE = render_spans(Spans("They grieve.", "Name it gently.", "sad", "I am here."))
 CUT_OFF = WHOLE[: WHOLE.index("<|response_begin|>")]
@@ -48,6 +50,7 @@ def written_otherwise(value: Any, shuffle: random.Random, field: str = "") -> An
     return f" \n{value}\t " if field in TEXT_FIELDS else value
 
 
+@patient
 @given(rubrics(), st.randoms(use_true_random=False))
 def test_the_hash_holds_under_key_order_white_space_and_defaults_written_out(rubric: Rubric, by: random.Random) -> None:
     everything = rubric.model_dump(mode="json", exclude_defaults=False)
@@ -56,6 +59,7 @@ def test_the_hash_holds_under_key_order_white_space_and_defaults_written_out(rub
     assert Rubric.model_validate(written_otherwise(sparse, by)).hash == rubric.hash
 
 
+@patient
 @given(rubrics())
 def test_what_is_written_is_read_back_the_same(rubric: Rubric) -> None:
     again = parse_rubric(dump_rubric(rubric))
@@ -63,6 +67,7 @@ def test_what_is_written_is_read_back_the_same(rubric: Rubric) -> None:
     assert again.hash == rubric.hash
 
 
+@patient
 @given(rubrics(), st.data())
 def test_every_edit_of_substance_changes_the_hash_and_is_told(rubric: Rubric, data: st.DataObject) -> None:
     body = rubric.model_dump(mode="json")
@@ -116,6 +121,7 @@ EDITS = [
 ]
 
 
+@patient
 @given(rubrics(), st.data())
 def test_many_turns_at_once_give_what_the_pipeline_gives_one_by_one(rubric: Rubric, data: st.DataObject) -> None:
     turns = [data.draw(judged_turns(rubric)) for _ in range(data.draw(st.integers(1, 6)))]
@@ -152,6 +158,7 @@ def judged_turns(draw: st.DrawFn, rubric: Rubric) -> tuple[str, str, list[Verdic
     return draw(st.sampled_from([WHOLE, WHOLE, CUT_OFF, "no spans"])), gold, verdicts
 
 
+@patient
 @given(rubrics(), st.data())
 def test_many_turns_at_once_give_what_aggregate_gives_one_by_one(rubric: Rubric, data: st.DataObject) -> None:
     given_scores = [
@@ -170,6 +177,7 @@ def test_many_turns_at_once_give_what_aggregate_gives_one_by_one(rubric: Rubric,
             assert bool(passes[at]) == expected
 
 
+@patient
 @given(st.data())
 def test_gates_at_once_are_gates_one_by_one(data: st.DataObject) -> None:
     rubric = next(one for one in library() if one.purpose == "gate")

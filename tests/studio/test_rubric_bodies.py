@@ -10,7 +10,16 @@ from rubrics.load import library
 from rubrics.schema import Rubric
 from studio.widgets.rubric import bodies, structure
 from studio.widgets.rubric.merge import NOTHING, merged, value_at, with_value
+from studio.widgets.rubric.told import place_words
 
+PLACES = {
+    ("title",): "Title",
+    ("aggregate", "method"): "How scores become one number",
+    ("criterion", "empathy", "anchors", "3"): "Anchor for score 3 of Empathy",
+    ("criterion", "empathy", "veto", "at_or_below"): "Veto of Empathy",
+    ("criterion", "empathy", "examples", 0, "text"): "Example of Empathy",
+    ("criterion", "empathy"): "Whole criterion of Empathy",
+}
 LIBRARY = {rubric.id: rubric for rubric in library()}
 
 
@@ -124,6 +133,12 @@ def test_what_one_removed_and_the_other_changed_stays() -> None:
     nobody_changed_it, clashes = merged(base, theirs, empathy())
     assert clashes == []
     assert "fluency" not in [one["id"] for one in nobody_changed_it["criteria"]]
+
+
+def test_a_place_has_a_name_that_people_know() -> None:
+    body = empathy()
+    named = {place: place_words(place, body) for place in PLACES}
+    assert named == PLACES
 
 
 def test_archiving_merges_with_a_change_of_words() -> None:

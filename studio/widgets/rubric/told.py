@@ -71,4 +71,4 @@ def _change_place(place: Place) -> tuple[str | None, str]:
     if place[0] != CRITERION:
         return None, ".".join(str(name) for name in place)
     rest = [str(name) for name in place[2:]] or ["criterion"]
-    return str(place[1]), rest[0] if rest[0] == "examples" else ".".join(rest)
+    return str(place[1]), rest[0] if rest[0] in ("examples", "veto", "rule") else ".".join(rest)

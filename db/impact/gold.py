@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from db.impact_record import SHOWN, GoldTurn
-from db.impact_rows import Rows
-from db.impact_sides import Side
+from db.impact.record import SHOWN, GoldTurn
+from db.impact.rows import Rows
+from db.impact.sides import Side
 from db.store import Cursor, rows_of
 from rubrics.recompute import Flags, Whole
 

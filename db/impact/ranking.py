@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from db.impact_opinions import disagreements, talked_about
-from db.impact_rows import Rows, addresses, rewards_of, runs_that_hold
-from db.impact_sides import old_view
+from db.impact.opinions import disagreements, talked_about
+from db.impact.rows import Rows, addresses, rewards_of, runs_that_hold
+from db.impact.sides import old_view
 from db.rubric_records import versions_at
 from db.store import Cursor, Store, rows_of
 from rubrics.impact import changed_anchors, to_judge_again

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from db.impact_rows import Rows
+from db.impact.rows import Rows
 from rubrics import recompute
 from rubrics.recompute import Floats, Whole
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from db.impact_flips import flips, passing
-from db.impact_rows import Rows, addresses, attempts_of, runs_that_hold
-from db.impact_sides import NO_VERDICT, Side, carried
+from db.impact.flips import flips, passing
+from db.impact.rows import Rows, addresses, attempts_of, runs_that_hold
+from db.impact.sides import NO_VERDICT, Side, carried
 from db.store import Cursor
 from rubrics.aggregate import failed
 from rubrics.recompute import FAIL, PASS, SOLVED, UNKNOWN, Floats, Totals, Whole, gates

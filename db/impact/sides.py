@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from db.impact_rows import Rows
+from db.impact.rows import Rows
 from rubrics import recompute
 from rubrics.impact import to_judge_again
 from rubrics.recompute import Flags, Floats, Totals

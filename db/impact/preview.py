@@ -11,32 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from db.impact_flips import flips, passing, why_it_flips
-from db.impact_gate import by_gate
-from db.impact_gold import gold_turns
-from db.impact_groups import group_changes
-from db.impact_marks import marks
-from db.impact_ranking import hardest, ranked
-from db.impact_record import Flip, GoldTurn, Impact, Marks, keep_preview, kept_preview
-from db.impact_rows import Rows, addresses, rewards_of, runs_that_hold
-from db.impact_sides import NEW_GOLD, Side, new_view, old_view
+from db.impact.flips import flips, passing, why_it_flips
+from db.impact.gate import by_gate
+from db.impact.gold import gold_turns
+from db.impact.groups import group_changes
+from db.impact.marks import marks
+from db.impact.record import Impact
+from db.impact.rows import Rows, addresses, rewards_of, runs_that_hold
+from db.impact.sides import NEW_GOLD, Side, new_view, old_view
 from db.store import Cursor, Store
 from rubrics.impact import to_judge_again
 from rubrics.recompute import ROUNDING, Floats
 from rubrics.schema import Rubric
-
-__all__ = [
-    "Flip",
-    "GoldTurn",
-    "Impact",
-    "Marks",
-    "hardest",
-    "keep_preview",
-    "kept_preview",
-    "measure",
-    "preview",
-    "ranked",
-]
 
 BINS = 40
 _EDGES = tuple(round(-1 + 2 * edge / BINS, 10) for edge in range(BINS + 1))

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from db.impact_record import SHOWN, Flip
-from db.impact_rows import Addresses, Rows
-from db.impact_sides import Side
+from db.impact.record import SHOWN, Flip
+from db.impact.rows import Addresses, Rows
+from db.impact.sides import Side
 from rubrics.recompute import ROUNDING, Whole
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from db.impact_rows import hashes_that_hold, runs_that_hold
+from db.impact.rows import hashes_that_hold, runs_that_hold
 from db.store import Cursor, rows_of
 from rubrics.schema import Rubric
 

@@ -1,6 +1,6 @@
 """People's marks that a rubric change concerns: on criteria that go, and on criteria that ask something else now."""
 
-from db.impact_record import Marks
+from db.impact.record import Marks
 from db.store import Cursor, rows_of
 from rubrics.impact import to_judge_again
 from rubrics.schema import Rubric
