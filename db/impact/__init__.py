@@ -1,4 +1,4 @@
-"""What a rubric change would do, before anybody approves it: measured, ranked for judging, and kept with the version."""
+"""What a rubric change would do, before it is approved: measured, ranked for judging, and kept with the version."""
 
 from db.impact.preview import measure, preview
 from db.impact.ranking import hardest, ranked

@@ -85,6 +85,7 @@ def person(browser: Browser, studio: Studio, tmp_path: Path) -> Iterator[Callabl
         settled(page)
         page.locator(f".st-key-sign_in_{person_id} button").click()
         settled(page)
+        page.wait_for_function(f"document.cookie.includes('kardia_person={person_id}')")  # or a reload asks again
         pages[person_id] = page
         return page
 

@@ -51,7 +51,8 @@ def _standing(work: Work) -> None:
     """What the store has, looked up every few seconds; the page takes over what others saved once nobody is typing."""
     newest = draft_revisions.newest(service.store(), work.rubric_id)
     with st.container(key="said", horizontal=True, gap="small"):
-        st.caption(_words(work, newest), width="content")
+        draw = st.markdown if work.fault or work.dirty else st.caption  # what is not saved must not look quiet
+        draw(_words(work, newest), width="content")
     newer = "" if newest and newest.revision == work.revision else str(newest.revision if newest else "closed")
     looked = _AUTOSAVE(
         key="autosave",
