@@ -22,10 +22,11 @@ st.logo(str(HERE / "static/logo.svg"), size="large")
 
 try:
     person = session.who()
+    # The pages are known before anybody is, so that a link to one of them still opens it once they have said who.
+    page = st.navigation(list(PAGES.values()), position="sidebar" if person else "hidden")
     if person is None:
-        st.navigation([st.Page(choose_person, title="Who is here?")], position="hidden").run()
+        choose_person()
     else:
-        page = st.navigation(list(PAGES.values()))
         person_card(person)
         page.run()
     session.keep_choice()

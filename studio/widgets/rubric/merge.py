@@ -73,9 +73,7 @@ def _keyed(body: Body) -> Body:
 def _plain(keyed: Body) -> Body:
     rows = dict(keyed.pop(CRITERION))
     archived = [{k: v for k, v in one.items() if k != ARCHIVED} for one in rows.values() if one.get(ARCHIVED)]
-    keyed = {
-        name: value for name, value in keyed.items() if value != {}
-    }  # as bodies do
+    keyed = {name: value for name, value in keyed.items() if value != {}}  # as bodies do
     in_use = [cid for cid, one in rows.items() if not one.get(ARCHIVED)]
     order = [cid for cid in keyed.pop(ORDER) if cid in in_use]
     body = keyed | {"criteria": [rows[cid] for cid in order + [cid for cid in in_use if cid not in order]]}
