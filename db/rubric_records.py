@@ -99,6 +99,13 @@ def approved(store: Store, purpose: Purpose | None = None) -> list[Version]:
     return [_version(row) for row in store.rows(sql, [purpose, purpose])]
 
 
+def compared_with(store: Store, rubric_id: str, made_from: int | None) -> Version | None:
+    """What a draft is held against: the newest approved version, else the one that it was made from."""
+    known = versions(store, rubric_id)
+    approved_ones = (one for one in known if one.state == "approved")
+    return next(approved_ones, next((one for one in known if one.version == made_from), None))
+
+
 def waiting_for(store: Store, person: Person) -> list[Version]:
     """The versions in review that this person could decide on and has not approved yet, oldest first."""
     if not may(person, "decide_rubric"):

@@ -6,7 +6,6 @@ import streamlit as st
 
 from db import rubric_versions
 from db.impact import Impact, preview
-from db.rubric_versions import Version
 from rubrics.load import rubric_from
 from rubrics.schema import Purpose, Rubric
 from studio import charts, service
@@ -49,7 +48,7 @@ def impact_of_draft(work: Work) -> None:
     if faults := bodies.problems(work.body):
         _faults(faults)
         return
-    base = _base(work)
+    base = rubric_versions.compared_with(service.store(), work.rubric_id, work.base_version)
     if base is None:
         st.info("This is the first version of a new rubric: nothing was judged by it, so there is nothing to foresee.")
         return
@@ -66,13 +65,6 @@ def impact_of_draft(work: Work) -> None:
         show_impact(impact, draft, can_try=True)
     st.markdown("**What each edit sets in motion**")
     show_consequences(base.rubric, draft)
-
-
-def _base(work: Work) -> Version | None:
-    """The newest approved version, else the one that the draft was made from."""
-    known = rubric_versions.versions(service.store(), work.rubric_id)
-    approved = (one for one in known if one.state == "approved")
-    return next(approved, next((one for one in known if one.version == work.base_version), None))
 
 
 def _faults(faults: list[tuple[str | None, str]]) -> None:

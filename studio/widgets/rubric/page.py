@@ -18,6 +18,7 @@ from studio.widgets.rubric.learned import lessons_list
 from studio.widgets.rubric.news import news
 from studio.widgets.rubric.reader import show_rubric
 from studio.widgets.rubric.sent_back import sent_back
+from studio.widgets.rubric.talk import talk_about
 from studio.widgets.rubric.timeline import review_tab
 from studio.widgets.rubric.words import PURPOSES, state_badge
 from studio.widgets.times import quiet_line
@@ -142,6 +143,8 @@ def _read_tab(rubric_id: str, stored: Draft | None, viewed: Version | None) -> N
     else:
         show_rubric(lenient(stored.body if stored else {}))
     lessons_list(rubric_id)
+    if viewed:
+        talk_about(rubric_id, viewed.version, "")
 
 
 def _view() -> str:

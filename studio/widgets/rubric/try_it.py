@@ -31,7 +31,7 @@ def try_section(work: Work) -> None:
         return
     draft = rubric_from(work.body, f"{work.rubric_id}, draft")
     if session.allowed("edit_rubric"):
-        _start_form(work, draft, _base(work))
+        _start_form(work, draft, rubric_versions.compared_with(service.store(), work.rubric_id, work.base_version))
     else:
         st.caption("A draft is tried by those who may edit rubrics. What they tried can be read here.")
     shown_try(work.rubric_id, draft.hash)
@@ -45,13 +45,6 @@ def _faults(faults: list[tuple[str | None, str]]) -> None:
         "A judge can only be asked about a whole rubric. To mend first, in Edit:\n" + "\n".join(lines + more),
         icon=":material/edit_note:",
     )
-
-
-def _base(work: Work) -> Version | None:
-    """The newest approved version, else the one that the draft was made from."""
-    known = rubric_versions.versions(service.store(), work.rubric_id)
-    approved = (one for one in known if one.state == "approved")
-    return next(approved, next((one for one in known if one.version == work.base_version), None))
 
 
 def _start_form(work: Work, draft: Rubric, base: Version | None) -> None:
