@@ -10,7 +10,7 @@ const FIELDS = '[data-testid="stTextArea"] textarea, [data-testid="stTextInput"]
 
 // pending: fields that are typed in; awaited: what was handed over and not heard yet, by the key of its field;
 // known: what was in a field before somebody typed.
-const state = { keys: new Set(), pending: new Map(), known: new WeakMap(), awaited: new Map(), unsaved: false, typedAt: 0, tell: () => {} }
+const state = { keys: new Set(), pending: new Map(), known: new WeakMap(), awaited: new Map(), unsaved: false, listening: false, typedAt: 0, asked: {}, tell: () => {} }
 
 const keyOf = (field) => {
   const names = [...(field.closest('[class*="st-key-"]')?.classList ?? [])]
@@ -29,11 +29,20 @@ const handOver = (field) => {
   state.known.set(field, field.value)
   state.tell()
 }
-const commit = (field) => {
-  if (!field.isConnected) return state.pending.delete(field)
+const pressEnter = (field) => {
   const ctrlKey = field.tagName === "TEXTAREA"
   field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", code: "Enter", keyCode: 13, ctrlKey, bubbles: true, cancelable: true }))
+}
+const commit = (field) => {
+  if (!field.isConnected) return state.pending.delete(field)
+  pressEnter(field)
   handOver(field)
+}
+// Whoever was quicker than this script has typed unheard: their field is handed over as well.
+const catchUp = () => {
+  const field = document.activeElement
+  if (isField(field)) setTimeout(() => pressEnter(field), PAUSE_MS)
+  document.querySelector(".st-key-save_bar")?.toggleAttribute("data-listening", true)
 }
 const remember = ({ target }) => {
   if (isField(target) && !state.known.has(target)) state.known.set(target, target.value)
@@ -59,6 +68,8 @@ const LISTENERS = [
 // Heard word for word; or long ago, and the studio has answered since: then there was nothing new for it in this field.
 const isSettled = (heard, { value, since }) =>
   heard === value || (typeof heard === "number" && heard === Number(value)) || isOld(since)
+// Once is enough: a second request would carry what the fields showed before the first was answered.
+const isAsked = (newer) => state.asked.newer === newer && !isOld(state.asked.since)
 const isOld = (since) => Date.now() - since >= SILENCE_MS
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -74,11 +85,16 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!saving()) state.known = new WeakMap()
   state.tell()
   const quiet = !saving() && Date.now() - state.typedAt > QUIET_MS
-  if (data.newer && quiet) setTriggerValue("look", data.newer)
+  if (data.newer && quiet && !isAsked(data.newer)) {
+    state.asked = { newer: data.newer, since: Date.now() }
+    setTriggerValue("look", data.newer)
+  }
   for (const [where, what, act] of LISTENERS) where.addEventListener(what, act, true) // a second time changes nothing
+  if (!state.listening) catchUp()
+  state.listening = true
   return () => {
     for (const [where, what, act] of LISTENERS) where.removeEventListener(what, act, true)
     for (const { timer } of state.pending.values()) clearTimeout(timer)
-    Object.assign(state, { pending: new Map(), awaited: new Map(), unsaved: false, tell: () => {} })
+    Object.assign(state, { pending: new Map(), awaited: new Map(), unsaved: false, listening: false, tell: () => {} })
   }
 }

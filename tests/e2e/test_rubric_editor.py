@@ -100,6 +100,7 @@ def open_draft(page: Page) -> None:
     click(page, "start_editing")
     click(page, "part_empathy")
     expect(box(page, ANCHOR)).to_be_visible()
+    expect(page.locator(".st-key-save_bar[data-listening]")).to_be_visible(**NOW)
 
 
 def write(page: Page, key: str, words: str) -> None:

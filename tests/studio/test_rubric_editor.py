@@ -19,6 +19,7 @@ from rubrics.load import library, parse_rubric
 from rubrics.render import judge_messages
 from rubrics.schema import Rubric
 from studio import service
+from studio.widgets.rubric import fields
 from studio.widgets.rubric.effects import pass_words
 from studio.widgets.rubric.prompt_panel import asked_together
 
@@ -404,6 +405,20 @@ def test_others_changes_leave_the_pieces_that_fields_write_into(editing: Open) -
 
 
 LIBRARY = {rubric.id: rubric for rubric in library()}
+
+
+def test_an_old_value_that_was_on_its_way_undoes_nobodys_words(editing: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    ines, ravi = editing("ines"), editing("ravi")
+    before = anchor(4)
+    typed(ravi, "anchor_empathy_4", "Ravi's.")
+    ines.run()
+    assert ines.text_area(key="anchor_empathy_4").value == "Ravi's."
+    typed(ines, "anchor_empathy_4", before)  # what her browser showed until a moment ago
+    assert anchor(4) == "Ravi's."
+    assert ines.text_area(key="anchor_empathy_4").value == "Ravi's."
+    monkeypatch.setattr(fields, "_ECHO_S", 0.0)
+    typed(ines, "anchor_empathy_4", before)  # and now she means it
+    assert anchor(4) == before
 
 
 def test_the_score_that_the_pass_mark_is_said_to_take_is_just_enough() -> None:

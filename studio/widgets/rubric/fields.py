@@ -3,9 +3,13 @@
 The body is the truth: a widget is only told what to show when it shows something else, because a browser that is told
 drops what is being typed there. Each widget also carries the body's value as its default: a click that cuts a run short
 can keep the browser from ever being told, and it would then send the default back as if a person had chosen it.
+
+What a browser sends right after it was told may have been on its way before: the old value, which nobody chose again.
+It is not taken for a choice, or one writer's page would undo what another has just written.
 """
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, Literal, TypeVar
 
 import streamlit as st
@@ -18,7 +22,8 @@ T = TypeVar("T")
 
 TWO_LINES = 130  # characters that a field of the form holds in two lines, in a narrow window nearly
 SHORT_PX = 96  # the least that a text area with a label can be
-_DRAWN, _HEARD = "draft_fields", "draft_fields_heard"
+_DRAWN, _HEARD, _TOLD = "draft_fields", "draft_fields_heard", "draft_fields_told"
+_ECHO_S = 3.0  # so long after a field was told another value, the one before it is taken to have been on its way
 _REMEMBERED = 8  # fields that can be on their way at once: nobody types in more between two runs of the page
 
 
@@ -104,9 +109,19 @@ def _show(key: str, value: T, same: Callable[[Any, Any], bool] = lambda a, b: bo
     """The default to give the widget; None where it stands and is told another value (one may not do both)."""
     st.session_state.setdefault(_DRAWN, []).append(key)
     if key in st.session_state and not same(st.session_state[key], value):
+        st.session_state.setdefault(_TOLD, {})[key] = (st.session_state[key], value, monotonic())
         st.session_state[key] = value
         return None
     return value
+
+
+def _is_echo(key: str) -> bool:
+    """Whether the browser sent what the field showed before it was told; if so, it is told once more."""
+    before, value, when = st.session_state.get(_TOLD, {}).get(key, (None, None, 0.0))
+    if monotonic() - when > _ECHO_S or st.session_state[key] != before:
+        return False
+    st.session_state[key] = value
+    return True
 
 
 def _same_text(shown: str | None, value: str) -> bool:
@@ -114,12 +129,16 @@ def _same_text(shown: str | None, value: str) -> bool:
 
 
 def _take(key: str, write: Write) -> None:
+    if _is_echo(key):
+        return
     value = st.session_state[key]
     write(value.strip() if isinstance(value, str) else value)
     _keep(key, value)
 
 
 def _take_number(key: str, write: Write) -> None:
+    if _is_echo(key):
+        return
     value = st.session_state[key]
     if value is not None:
         write(value)
