@@ -24,7 +24,7 @@ from rubrics.impact import to_judge_again
 from rubrics.recompute import ROUNDING, Floats
 from rubrics.schema import Rubric
 
-BINS = 40
+BINS = 200
 _EDGES = tuple(round(-1 + 2 * edge / BINS, 10) for edge in range(BINS + 1))
 _NOTHING: dict[str, Any] = {
     **dict.fromkeys(("rows", "verdicts", "judged", "unknown_until_judged", "moved"), 0),
