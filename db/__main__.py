@@ -15,11 +15,12 @@ from typing import TypeAlias
 from db import backup, dialogues, exchange, people
 from db.check import check
 from db.demo import load_demo
+from db.finding_export import EXPORT_FORMATS, export_file
+from db.finding_filter import Filter
 from db.ingest import ingest
 from db.rubric_commands import add_rubric_commands
 from db.store import Store
 from pipeline import faults
-from pipeline.rundir import write_whole
 from rubrics.errors import UserError
 
 DONE, MENDABLE, OURS, CANCELLED = 0, 1, 3, 130
@@ -77,23 +78,15 @@ def _print_problems(report: exchange.ImportReport) -> None:
 
 
 def _export(store: Store, asked: argparse.Namespace) -> int:
-    actor = people.person(store, asked.actor)
-    lines = exchange.export_lines(store, actor, dialogues.Filter(source=asked.source))
-    if asked.out is None:
-        for line in lines:
-            print(line)
+    actor, chosen = people.person(store, asked.actor), Filter(source=asked.source)
+    if asked.out is not None:
+        written = export_file(store, actor, chosen, asked.format, asked.out)
+        print(f"{asked.out}: {written:,} dialogues")
         return DONE
-    written = 0
-
-    def write(part: Path) -> None:
-        nonlocal written
-        with part.open("w", encoding="utf-8") as handle:
-            for line in lines:
-                handle.write(line + "\n")
-                written += 1
-
-    write_whole(asked.out, write)
-    print(f"{asked.out}: {written:,} dialogues")
+    if asked.format != "jsonl":
+        raise UserError(f"--format {asked.format} takes --out FILE: it is no text of lines for standard output")
+    for line in exchange.export_lines(store, actor, chosen):
+        print(line)
     return DONE
 
 
@@ -176,7 +169,12 @@ def _add_import(commands: Commands) -> None:
 
 def _add_export(commands: Commands) -> None:
     one = _add(commands, "export", "write dialogues with their flags", "export --out all.jsonl --as ravi", _export)
-    one.add_argument("--format", choices=("jsonl",), default="jsonl", help="one KardiaBench record a line")
+    one.add_argument(
+        "--format",
+        choices=EXPORT_FORMATS,
+        default="jsonl",
+        help="jsonl: one KardiaBench record a line; csv: a turn a row; parquet: for datasets; labelstudio: tasks",
+    )
     one.add_argument("--source", help="only dialogues of this source")
     one.add_argument("--out", type=Path, help="the file to write; standard output by default")
     _add_actor(one)

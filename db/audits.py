@@ -35,6 +35,7 @@ __all__ = [
     "progress",
     "rubric_notes",
     "score",
+    "set_gold",
     "state",
     "unfinish",
     "unflag",
@@ -89,6 +90,25 @@ def flag(
         "flag", dialogue_id, turn_index, code, severity, None, note.strip(), rubric_id, rubric_version, is_gold
     )
     return _save(store, actor, mark, client_id)
+
+
+def set_gold(
+    cursor: Cursor,
+    actor: Person,
+    dialogue_id: str,
+    turn_index: int,
+    code: str,
+    severity: Severity | None,
+    note: str,
+    rubric_id: str,
+    rubric_version: int,
+    client_id: str,
+) -> Receipt:
+    """Inside a write: set the team's gold flag of a turn, or with severity None take it back. As `flag` otherwise."""
+    mark = _Mark("unflag", dialogue_id, turn_index, code, is_gold=True)
+    if severity is not None:
+        mark = _Mark("flag", dialogue_id, turn_index, code, severity, None, note, rubric_id, rubric_version, True)
+    return _save_at(cursor, actor, mark, client_id)
 
 
 def unflag(
@@ -178,15 +198,16 @@ def _save(store: Store, actor: Person, mark: _Mark, client_id: str) -> Receipt:
     if not client_id.strip():
         raise ValueError("a mark needs a client_id, or a repeated one could not be told from a new one")
 
-    def work(cursor: Cursor) -> Receipt:
-        authorize(cursor, actor, "adjudicate" if mark.is_gold else "audit")
-        if earlier := _acknowledged(cursor, actor, mark, client_id):
-            return earlier
-        text_hash = _text_hash(cursor, mark)
-        _check_rubric(cursor, mark)
-        return _insert(cursor, actor, mark, client_id, text_hash)
+    return store.write(lambda cursor: _save_at(cursor, actor, mark, client_id))
 
-    return store.write(work)
+
+def _save_at(cursor: Cursor, actor: Person, mark: _Mark, client_id: str) -> Receipt:
+    authorize(cursor, actor, "adjudicate" if mark.is_gold else "audit")
+    if earlier := _acknowledged(cursor, actor, mark, client_id):
+        return earlier
+    text_hash = _text_hash(cursor, mark)
+    _check_rubric(cursor, mark)
+    return _insert(cursor, actor, mark, client_id, text_hash)
 
 
 def _acknowledged(cursor: Cursor, actor: Person, mark: _Mark, client_id: str) -> Receipt | None:

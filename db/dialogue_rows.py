@@ -2,46 +2,64 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from itertools import chain
+from typing import Any, NamedTuple
 
-import pandas as pd
+import pyarrow
 
-from db.formats import Persona, Record
-from db.store import Cursor, now, rows_of
-from pipeline.spans import read_spans
-from pipeline.turns import Message, text_hash
-
-# Rows hold every text several times over; a batch keeps that small beside the file itself.
-_BATCH = 5000
+from db.formats import Persona, Record, Written
+from db.store import Cursor, rows_of
+from pipeline.spans import Spans, read_spans
+from pipeline.turns import text_hash
 
 
-def insert_records(cursor: Cursor, records: dict[str, Record], source: str, import_id: str) -> None:
-    """Insert dialogues by the id that each gets, with their turns, and the personas that the store does not know."""
+class Origin(NamedTuple):
+    """Where dialogues came from: the format or the run that wrote them, which import, and when (naive UTC)."""
+
+    source: str
+    import_id: str
+    created_at: datetime
+
+
+def insert_records(cursor: Cursor, records: dict[str, tuple[Record, Written]], origin: Origin) -> int:
+    """Insert dialogues by the id that each gets, with their turns, and the personas that the store does not know.
+
+    Gives the number of turns.
+    """
     first = rows_of(cursor, "SELECT coalesce(max(ordinal) + 1, 0) AS ordinal FROM dialogues")[0]["ordinal"]
-    origin = (source, import_id, now())
-    numbered = [(first + n, id_, record) for n, (id_, record) in enumerate(records.items())]
-    for start in range(0, len(numbered), _BATCH):
-        batch = numbered[start : start + _BATCH]
-        bulk_insert(cursor, "dialogues", [_dialogue(*one, origin) for one in batch])
-        bulk_insert(cursor, "turns", [row for _, id_, record in batch for row in _turns(id_, record)])
-    _insert_personas(cursor, [record.persona for record in records.values() if record.persona])
+    dialogues, turns = [], []
+    for ordinal, (dialogue_id, (record, written)) in enumerate(records.items(), start=first):
+        answers = [message.content for message in record.messages if message.role == "assistant"]
+        spans = [read_spans(text) for text in answers]
+        dialogues.append(_dialogue(ordinal, dialogue_id, record, written, spans, origin))
+        turns += [
+            (dialogue_id, index, text, text_hash(text), *told)
+            for index, (text, told) in enumerate(zip(answers, spans, strict=True))
+        ]
+    bulk_insert(cursor, "dialogues", dialogues)
+    bulk_insert(cursor, "turns", turns)
+    _insert_personas(cursor, [record.persona for record, _ in records.values() if record.persona])
+    return len(turns)
 
 
 def bulk_insert(cursor: Cursor, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows, each with a value for every column in the table's order: one statement however many they are."""
     if not rows:
         return
-    cursor.register("incoming", pd.DataFrame.from_records(rows))
+    columns = [pyarrow.array(column) for column in zip(*rows, strict=True)]
+    cursor.register("incoming", pyarrow.table(columns, names=[f"c{n}" for n in range(len(columns))]))
     cursor.execute(f"INSERT INTO {table} SELECT * FROM incoming")
     cursor.unregister("incoming")
 
 
-def _dialogue(ordinal: int, dialogue_id: str, record: Record, origin: tuple[Any, ...]) -> tuple[Any, ...]:
-    source, import_id, created_at = origin
+def _dialogue(
+    ordinal: int, dialogue_id: str, record: Record, written: Written, spans: list[Spans], origin: Origin
+) -> tuple[Any, ...]:
     return (
         ordinal,
         dialogue_id,
-        source,
+        origin.source,
         record.persona_id,
         record.person,
         record.mbti,
@@ -49,24 +67,20 @@ def _dialogue(ordinal: int, dialogue_id: str, record: Record, origin: tuple[Any,
         record.emotion,
         record.source_emotion,
         record.situation,
-        json.dumps([message._asdict() for message in record.messages], ensure_ascii=False),
-        sum(message.role == "assistant" for message in record.messages),
+        written.messages,
+        len(spans),
         json.dumps(record.extra, ensure_ascii=False),
-        _search_text(record.situation, record.messages),
-        record.content_hash,
-        import_id,
-        created_at,
+        _search_text(record, spans),
+        written.content_hash,
+        origin.import_id,
+        origin.created_at,
     )
 
 
-def _search_text(situation: str, messages: Sequence[Message]) -> str:
-    """Lower case is stored, so that a search is one scan for a plain substring."""
-    return "\n".join([situation, *(message.content for message in messages)]).lower()
-
-
-def _turns(dialogue_id: str, record: Record) -> list[tuple[Any, ...]]:
-    texts = [message.content for message in record.messages if message.role == "assistant"]
-    return [(dialogue_id, index, text, text_hash(text), *read_spans(text)) for index, text in enumerate(texts)]
+def _search_text(record: Record, spans: list[Spans]) -> str:
+    """What was said, in lower case and without the markers of spans, so that a search is one scan for a substring."""
+    said = [message.content for message in record.messages if message.role != "assistant"]
+    return "\n".join([record.situation, *said, *chain.from_iterable(spans)]).lower()
 
 
 def _insert_personas(cursor: Cursor, personas: list[Persona]) -> None:

@@ -11,14 +11,29 @@ from typing import Any
 
 import pandas as pd
 
+from db.finding_filter import Filter, where
 from db.store import Store
 from pipeline.turns import INPUT_COLUMNS, Message
 from rubrics.errors import UserError
 
+__all__ = [
+    "Dialogue",
+    "Filter",
+    "Neighbours",
+    "count",
+    "dialogue",
+    "export_rows",
+    "inputs_frame",
+    "matching_ids",
+    "neighbours",
+    "personas",
+    "search",
+    "sources",
+]
+
 _EXPORT_BATCH = 1000
 # What people flagged and did not take back. Gold flags are left out: annotators are measured against them.
 _FLAGS = "SELECT dialogue_id, count(*) AS flags FROM current_flags WHERE NOT is_gold GROUP BY dialogue_id"
-_FINISHED = "SELECT dialogue_id FROM current_finished WHERE person_id = ? AND NOT is_gold"
 
 
 @dataclass(frozen=True)
@@ -41,22 +56,6 @@ class Dialogue:
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which dialogues: all conditions at once; the defaults let everything through.
-
-    `text` is a plain substring of the situation or of any message, upper and lower case alike. `unfinished_by` is the
-    person_id of somebody who has not finished them.
-    """
-
-    text: str = ""
-    emotion: str | None = None
-    persona_id: str | None = None
-    source: str | None = None
-    flagged: bool | None = None
-    unfinished_by: str | None = None
-
-
-@dataclass(frozen=True)
 class Neighbours:
     """Where a dialogue lies among those a filter lets through, in order of arrival.
 
@@ -71,45 +70,46 @@ class Neighbours:
 
 
 def search(store: Store, filter: Filter, limit: int = 50, offset: int = 0) -> pd.DataFrame:
-    """One page in order of arrival: dialogue_id, source, persona_id, mbti, emotion, situation, n_turns, flags."""
-    where, params = _where(filter)
+    """One page in order of arrival: dialogue_id, source, persona_id, mbti, emotion, situation, n_turns, flags.
+
+    For pages that show it to somebody, `db.finding.find` also asks what that person may know.
+    """
+    condition, params = where(filter)
     sql = f"""
-        SELECT d.dialogue_id, source, persona_id, mbti, emotion, situation, n_turns, coalesce(flags, 0) AS flags
-        FROM dialogues d LEFT JOIN ({_FLAGS}) f ON f.dialogue_id = d.dialogue_id
-        WHERE {where} ORDER BY ordinal LIMIT ? OFFSET ?
+        WITH page AS MATERIALIZED (SELECT ordinal FROM dialogues d WHERE {condition} ORDER BY ordinal LIMIT ? OFFSET ?),
+        chosen AS MATERIALIZED (
+            SELECT ordinal, dialogue_id, source, persona_id, mbti, emotion, situation, n_turns
+            FROM dialogues WHERE ordinal IN (FROM page)
+        )
+        SELECT chosen.* EXCLUDE (ordinal), coalesce(flags, 0) AS flags
+        FROM chosen LEFT JOIN ({_FLAGS}) USING (dialogue_id) ORDER BY ordinal
     """
     return store.frame(sql, [*params, limit, offset])
 
 
 def count(store: Store, filter: Filter) -> int:
     """How many dialogues the filter lets through."""
-    where, params = _where(filter)
-    sql = f"""
-        SELECT count(*) AS n FROM dialogues d LEFT JOIN ({_FLAGS}) f ON f.dialogue_id = d.dialogue_id WHERE {where}
-    """
-    return int(store.rows(sql, params)[0]["n"])
+    condition, params = where(filter)
+    return int(store.rows(f"SELECT count(*) AS n FROM dialogues d WHERE {condition}", params)[0]["n"])
 
 
 def matching_ids(store: Store, filter: Filter) -> list[str]:
     """The ids of all dialogues that the filter lets through, in order of arrival."""
-    where, params = _where(filter)
-    sql = f"""
-        SELECT d.dialogue_id FROM dialogues d LEFT JOIN ({_FLAGS}) f ON f.dialogue_id = d.dialogue_id
-        WHERE {where} ORDER BY ordinal
-    """
-    return [row["dialogue_id"] for row in store.rows(sql, params)]
+    condition, params = where(filter)
+    found = store.rows(f"SELECT dialogue_id FROM dialogues d WHERE {condition} ORDER BY ordinal", params)
+    return [row["dialogue_id"] for row in found]
 
 
 def neighbours(store: Store, filter: Filter, dialogue_id: str) -> Neighbours:
     """What comes before and after one dialogue; for an id that nobody knows, everything comes after it."""
-    where, params = _where(filter)
+    condition, params = where(filter)
     sql = f"""
         SELECT max_by(d.dialogue_id, ordinal) FILTER (ordinal < here) AS previous_id,
             min_by(d.dialogue_id, ordinal) FILTER (ordinal > here) AS next_id,
             count(*) FILTER (ordinal < here) AS before, count(*) AS total
-        FROM dialogues d LEFT JOIN ({_FLAGS}) f ON f.dialogue_id = d.dialogue_id
+        FROM dialogues d
         CROSS JOIN (SELECT coalesce(max(ordinal), -1) AS here FROM dialogues WHERE dialogue_id = ?)
-        WHERE {where}
+        WHERE {condition}
     """
     return Neighbours(**store.rows(sql, [dialogue_id, *params])[0])
 
@@ -186,20 +186,6 @@ def _flags_of(store: Store, chosen: str, ids: list[str]) -> dict[str, list[dict[
     for row in store.rows(sql, [ids]):
         flags.setdefault(row.pop("dialogue_id"), []).append(row)
     return flags
-
-
-def _where(filter: Filter) -> tuple[str, list[Any]]:
-    """The condition in SQL and its parameters."""
-    flagged = {None: "true", True: "flags > 0", False: "flags IS NULL"}[filter.flagged]
-    conditions: list[tuple[str, Any]] = [
-        ("contains(search_text, ?)", filter.text.strip().lower() or None),
-        ("emotion = ?", filter.emotion),
-        ("persona_id = ?", filter.persona_id),
-        ("source = ?", filter.source),
-        (f"d.dialogue_id NOT IN ({_FINISHED})", filter.unfinished_by),
-    ]
-    asked = [(sql, value) for sql, value in conditions if value is not None]
-    return " AND ".join([flagged, *(sql for sql, _ in asked)]), [value for _, value in asked]
 
 
 def _unknown(dialogue_id: str) -> UserError:

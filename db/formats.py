@@ -9,14 +9,16 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from json.encoder import encode_basestring
 from typing import Any, Literal, NamedTuple
 
 from pipeline.emotions import GROUP_OF
-from pipeline.spans import fault, find_marks
+from pipeline.spans import fault, find_marks, whole_spans
 from pipeline.turns import Message
 
 Format = Literal["kardiabench", "empatheticdialogues", "esconv"]
 
+_PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _ROLES = ("system", "user", "assistant")
 _PERSONA_LABELS = {
     "mbti": "MBTI",
@@ -59,19 +61,24 @@ class Record(NamedTuple):
     messages: tuple[Message, ...]
     extra: dict[str, Any]
 
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 of what a job sees of the dialogue, 64 hexadecimal digits; the id and `extra` are not in it."""
-        seen = (
-            self.person,
-            self.mbti,
-            self.anon_username,
-            self.emotion,
-            self.source_emotion,
-            self.situation,
-            self.messages,
-        )
-        return _digest(seen)
+
+class Written(NamedTuple):
+    """A record as the store writes it: its messages as a JSON list of {role, content}, and its content's hash.
+
+    The hash is the SHA-256 of what a job sees of the dialogue, 64 hexadecimal digits; id and `extra` are not in it.
+    """
+
+    messages: str
+    content_hash: str
+
+
+def written(record: Record) -> Written:
+    """Both at once, since each needs every message as a JSON string: on a whole KardiaBench that is half a second."""
+    told = [(role, encode_basestring(content)) for role, content in record.messages]
+    fields = (record.person, record.mbti, record.anon_username, record.emotion, record.source_emotion, record.situation)
+    seen = [*map(encode_basestring, fields), "[" + ",".join([f'["{role}",{said}]' for role, said in told]) + "]"]
+    messages = ", ".join([f'{{"role": "{role}", "content": {said}}}' for role, said in told])
+    return Written(f"[{messages}]", hashlib.sha256(f"[{','.join(seen)}]".encode()).hexdigest())
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
@@ -86,6 +93,8 @@ def parse_line(line: bytes) -> dict[str, Any]:
         raise BadLine("is JSON too deep or too large to read") from error
     if not isinstance(value, dict):
         raise BadLine("is not a JSON object")
+    if b"\\u" in line:
+        _check_characters(value)
     return value
 
 
@@ -100,11 +109,7 @@ def record_of(line: dict[str, Any], format: Format | None) -> Record:
         raise BadLine(f"has no list of messages under {', '.join(MESSAGE_FIELD.values())}")
     if not isinstance(line.get(MESSAGE_FIELD[format]), list):
         raise BadLine(f'has no list "{MESSAGE_FIELD[format]}", which every {format} line has')
-    try:
-        identity = _digest(line)
-    except UnicodeEncodeError as error:
-        raise BadLine("holds half of a surrogate pair, which is no character") from error
-    return _PARSERS[format](line, identity[:16])
+    return _PARSERS[format](line)
 
 
 def persona_from_text(persona_id: str, text: str) -> Persona:
@@ -124,12 +129,12 @@ def text_of_persona(persona: Persona) -> str:
     return "\n".join(f"{label}: {fields[name]}" for name, label in _PERSONA_LABELS.items() if fields[name])
 
 
-def _kardiabench(line: dict[str, Any], identity: str) -> Record:
+def _kardiabench(line: dict[str, Any]) -> Record:
     messages = tuple(_message(number, piece) for number, piece in enumerate(line["messages"], start=1))
     persona = _persona(line)
     person = _text(line, "person") or (text_of_persona(persona) if persona else "")
     return Record(
-        dialogue_id=_text(line, "dialogue_id").strip() or f"kb-{identity}",
+        dialogue_id=_text(line, "dialogue_id").strip() or f"kb-{_identity(line)}",
         persona_id=persona.persona_id if persona else _text(line, "persona_id").strip(),
         persona=persona,
         person=person,
@@ -143,10 +148,10 @@ def _kardiabench(line: dict[str, Any], identity: str) -> Record:
     )
 
 
-def _empathetic_dialogues(line: dict[str, Any], identity: str) -> Record:
+def _empathetic_dialogues(line: dict[str, Any]) -> Record:
     conversation = _text(line, "conv_id").strip()
     return _plain_record(
-        dialogue_id=f"ed-{conversation or identity}",
+        dialogue_id=f"ed-{conversation or _identity(line)}",
         label=_text(line, "emotion"),
         situation=_text(line, "situation"),
         messages=_utterances(line["utterances"], {"speaker": "user", "listener": "assistant"}),
@@ -154,13 +159,13 @@ def _empathetic_dialogues(line: dict[str, Any], identity: str) -> Record:
     )
 
 
-def _esconv(line: dict[str, Any], identity: str) -> Record:
+def _esconv(line: dict[str, Any]) -> Record:
     # One strategy a supporter's utterance, so that strategies[n] belongs to turn n.
     strategies = [
         piece.get("strategy") for piece in line["dialog"] if isinstance(piece, dict) and piece.get("speaker") == "sys"
     ]
     return _plain_record(
-        dialogue_id=f"esc-{identity}",
+        dialogue_id=f"esc-{_identity(line)}",
         label=_text(line, "emotion_type"),
         situation=_text(line, "situation"),
         messages=_utterances(line["dialog"], {"usr": "user", "sys": "assistant"}),
@@ -169,7 +174,7 @@ def _esconv(line: dict[str, Any], identity: str) -> Record:
 
 
 MESSAGE_FIELD: dict[Format, str] = {"kardiabench": "messages", "empatheticdialogues": "utterances", "esconv": "dialog"}
-_PARSERS: dict[Format, Callable[[dict[str, Any], str], Record]] = {
+_PARSERS: dict[Format, Callable[[dict[str, Any]], Record]] = {
     "kardiabench": _kardiabench,
     "empatheticdialogues": _empathetic_dialogues,
     "esconv": _esconv,
@@ -200,7 +205,7 @@ def _message(number: int, piece: Any) -> Message:
     content = piece.get("content")
     if not isinstance(content, str) or not content.strip():
         raise BadLine(f"message {number} has no text in content")
-    if piece["role"] != "assistant" or not find_marks(content):
+    if piece["role"] != "assistant" or whole_spans(content) or not find_marks(content):
         return Message(piece["role"], content)
     if problem := fault(content):
         raise BadLine(f"message {number}: spans: {problem}")
@@ -265,6 +270,18 @@ def _rest(line: dict[str, Any], used: tuple[str, ...]) -> dict[str, Any]:
     return {**own, **rest} if isinstance(own, dict) else rest
 
 
+def _check_characters(value: dict[str, Any]) -> None:
+    """Raise BadLine for half a surrogate pair: only an escape can have brought one in."""
+    try:
+        _PLAIN.encode(value).encode()
+    except UnicodeEncodeError as error:
+        raise BadLine("holds half of a surrogate pair, which is no character") from error
+
+
+def _identity(line: dict[str, Any]) -> str:
+    """What names a line that names itself nothing: 16 digits of its content's hash."""
+    return _digest(line)[:16]
+
+
 def _digest(value: Any) -> str:
-    plain = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return hashlib.sha256(_PLAIN.encode(value).encode()).hexdigest()

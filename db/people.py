@@ -27,15 +27,44 @@ Action = Literal[
     "import_data",
     "export_data",
     "manage_people",
+    "run_campaign",
+    "see_agreement",
+    "raise_incident",
+    "handle_incident",
 ]
 
 # An admin looks after people and data and is no psychologist: deciding on a rubric is a clinical judgement.
 ACTIONS: dict[Role, frozenset[Action]] = {
     "viewer": frozenset({"read"}),
-    "annotator": frozenset({"read", "audit", "comment"}),
-    "psychologist": frozenset({"read", "audit", "comment", "edit_rubric", "decide_rubric", "adjudicate"}),
-    "researcher": frozenset({"read", "comment", "edit_rubric", "start_run", "import_data", "export_data"}),
-    "admin": frozenset({"read", "import_data", "export_data", "manage_people"}),
+    "annotator": frozenset({"read", "audit", "comment", "raise_incident"}),
+    "psychologist": frozenset(
+        {
+            "read",
+            "audit",
+            "comment",
+            "edit_rubric",
+            "decide_rubric",
+            "adjudicate",
+            "run_campaign",
+            "see_agreement",
+            "raise_incident",
+            "handle_incident",
+        }
+    ),
+    "researcher": frozenset(
+        {
+            "read",
+            "comment",
+            "edit_rubric",
+            "start_run",
+            "import_data",
+            "export_data",
+            "run_campaign",
+            "see_agreement",
+            "raise_incident",
+        }
+    ),
+    "admin": frozenset({"read", "import_data", "export_data", "manage_people", "see_agreement"}),
 }
 # The product itself, when it loads its library or runs from the command line. It decides on nothing.
 SYSTEM_ACTIONS: frozenset[Action] = frozenset(
@@ -53,6 +82,10 @@ _WORDS: dict[Action, str] = {
     "import_data": "import data",
     "export_data": "export data",
     "manage_people": "manage people",
+    "run_campaign": "run audit campaigns",
+    "see_agreement": "see who agrees with whom",
+    "raise_incident": "raise incidents",
+    "handle_incident": "handle incidents",
 }
 _PERSON_ID = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
 

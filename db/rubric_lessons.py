@@ -14,16 +14,17 @@ LEVELS_APART = 2
 
 @dataclass(frozen=True)
 class Lesson:
-    """One turn (None: the whole dialogue) where a criterion was called unclear, or was understood differently.
+    """One turn (None: the whole dialogue) where a criterion was called unclear, was understood differently, or was
+    settled as a gap of the rubric.
 
     `said` of `of`: of those who finished the dialogue or spoke of it, how many called it unclear; of those who finished
     it, how many flagged it; of those who finished and scored it, how many gave a score in the upper half of what was
-    given. `text` is what they noted, a line each, or the scores. `rubric_version` is the newest version this was said
-    of; `newest_at` is naive UTC.
+    given; both 1 of a gap. `text` is what they noted, a line each, or the scores, or why it is a gap. `rubric_version`
+    is the newest version this was said of; `newest_at` is naive UTC.
     """
 
     criterion_id: str
-    kind: Literal["unclear", "disagreement"]
+    kind: Literal["unclear", "disagreement", "gap"]
     dialogue_id: str
     turn_index: int | None
     said: int
@@ -34,12 +35,12 @@ class Lesson:
 
 
 def lessons(store: Store, rubric_id: str) -> list[Lesson]:
-    """Everything that audits with any version of this rubric taught, most disagreed (or most often unclear) first.
+    """Everything that audits with any version of this rubric taught: gaps, then the most disagreed or unclear.
 
     Gold does not count. Auditors disagree when they finished the same dialogue with the same version and some flagged
     what others left, or when their scores are two levels apart or more.
     """
-    found = [row for sql in (_UNCLEAR, _FLAGS, _SCORES) for row in store.rows(sql, [rubric_id])]
+    found = [row for sql in (_GAPS, _UNCLEAR, _FLAGS, _SCORES) for row in store.rows(sql, [rubric_id])]
     found.sort(key=lambda row: (-row["weight"], -row["of"], row["dialogue_id"], row["turn_index"] or 0))
     return [_lesson(row) for row in found]
 
@@ -49,6 +50,13 @@ def _lesson(row: dict[str, Any]) -> Lesson:
 
 
 _FINISHED = "(SELECT * FROM current_finished WHERE rubric_id = $1 AND NOT is_gold)"
+
+# Somebody looked at what all said and found that the rubric's words cannot settle it: no count is surer.
+_GAPS = """
+    SELECT code AS criterion_id, 'gap' AS kind, dialogue_id, turn_index, 1 AS said, 1 AS "of", why AS text,
+        rubric_version, created_at AS newest_at, 1e9 AS weight
+    FROM current_decisions WHERE rubric_id = $1 AND error_type = 'rubric_gap'
+"""
 
 _UNCLEAR = f"""
     WITH spoken AS (SELECT * FROM current_notes WHERE rubric_id = $1 AND code <> ''),

@@ -109,16 +109,25 @@ def lines(
     return _with_legend(figure) if len(traces) > 1 else figure
 
 
-def intervals(scores: pd.DataFrame, order: list[str], x_title: str, x_range: tuple[float, float]) -> go.Figure:
-    """Means with their 95 % intervals, one colour and shape a model. Columns: label, which, value, low, high, n."""
-    shapes = {"Base": "circle-open", "Trained": "circle"}
+def intervals(
+    scores: pd.DataFrame,
+    order: list[str],
+    x_title: str,
+    x_range: tuple[float, float],
+    two: tuple[str, str] = ("Base", "Trained"),
+) -> go.Figure:
+    """Values with their 95 % intervals, one colour and shape for each of `two` kinds, the first hollow.
+
+    Columns: label, which (of the two), value, low, high; a value without an interval is a point alone.
+    """
+    shapes = {two[0]: "circle-open", two[1]: "circle"}
     traces = []
     for offset, (which, shape) in zip((-1, 1), shapes.items(), strict=True):
         own = scores[(scores["which"] == which) & scores["value"].notna() & scores["label"].isin(order)]
         rows = [len(order) - 1 - order.index(label) - 0.14 * offset for label in own["label"]]
         bars = {"array": own["high"] - own["value"], "arrayminus": own["value"] - own["low"], "type": "data"}
         template = f"{which}, %{{text}}: %{{x:.3f}}<extra></extra>"
-        marker = {"symbol": shape, "size": 11, "line": {"width": 2 if which == "Base" else 0}}
+        marker = {"symbol": shape, "size": 11, "line": {"width": 2 if which == two[0] else 0}}
         trace = go.Scatter(x=own["value"], y=rows, name=which, mode="markers", marker=marker, error_x=bars)
         traces.append(trace.update(text=list(own["label"]), hovertemplate=template))
     figure = _bars(traces, len(order), x_title)

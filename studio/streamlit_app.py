@@ -13,6 +13,9 @@ PAGES = {
     "home": st.Page(HERE / "app_pages/home.py", title="Home", icon=":material/home:", default=True),
     "rubrics": st.Page(HERE / "app_pages/rubrics.py", title="Rubrics", icon=":material/rule:"),
     "audit": st.Page(HERE / "app_pages/audit.py", title="Audit", icon=":material/forum:"),
+    "campaigns": st.Page(HERE / "app_pages/campaigns.py", title="Campaigns", icon=":material/assignment:"),
+    "agreement": st.Page(HERE / "app_pages/agreement.py", title="Agreement", icon=":material/balance:"),
+    "data": st.Page(HERE / "app_pages/data.py", title="Data", icon=":material/database:"),
     "runs": st.Page(HERE / "app_pages/runs.py", title="Runs", icon=":material/play_circle:"),
     "models": st.Page(HERE / "app_pages/models.py", title="Models", icon=":material/model_training:"),
 }

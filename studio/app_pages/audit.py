@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from db import dialogues
 from rubrics.errors import UserError
-from studio import service, session
-from studio.widgets.audit.dialogue_open import Open, open_dialogue
+from studio import session
+from studio.widgets.audit.dialogue_open import Open, count_reading, open_dialogue
 from studio.widgets.audit.dialogue_pane import dialogue_pane
 from studio.widgets.audit.dialogue_place import go_to, place
-from studio.widgets.audit.dialogue_queue import dialogue_steps, first_in_queue, progress_line, queue_panel
+from studio.widgets.audit.dialogue_queue import around_of, dialogue_steps, first_in_queue, progress_line, queue_panel
+from studio.widgets.audit.pane_events import hear
 from studio.widgets.audit.panel import audit_panel
-from studio.widgets.audit.turn_follow import follow_turn
+from studio.widgets.care.before import before_reading, next_given, suggest_pause
+from studio.widgets.care.reader import covers, keep_cover
 from studio.widgets.plain_text import text_style
 
 
@@ -30,13 +31,14 @@ def opened() -> Open | None:
 def switches() -> tuple[bool, bool]:
     """Whether to cover severe turns, and whether to show gold (only to those who may settle disagreements)."""
     with st.container(horizontal=True):
-        st.session_state.setdefault("blur_severe", True)
+        st.session_state["blur_severe"] = covers()
         blur = st.toggle(
-            "Blur severe turns until I click",
+            "Cover turns that may be hard to read until I click",
             key="blur_severe",
-            persist_state="session",
-            help="Covers turns that carry a red flag: yours, or a gold one if you may see those. "
-            "A turn that nobody has flagged yet is not covered.",
+            on_change=keep_cover,
+            args=["blur_severe"],
+            help="By words in them (self-harm, violence, abuse), and where you flagged red yourself. A list of plain "
+            "words finds them, so one may be missed. Kept under “How I want to read”, which only you see.",
         )
         gold = session.allowed("adjudicate") and st.toggle(
             "Show the gold audit",
@@ -48,19 +50,23 @@ def switches() -> tuple[bool, bool]:
 
 
 text_style()
+hear()
 with st.container(key="audit_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.header("Audit", anchor=False, width="content")
     progress_line()
 
 filter = queue_panel(place().dialogue_id)
 audit = opened()
-around = dialogues.neighbours(service.store(), filter, place().dialogue_id)
-if audit:
+around = around_of(filter, place().dialogue_id)
+if not before_reading(place().dialogue_id, filter):
+    pass  # what comes first stands in the dialogue's place
+elif audit:
+    count_reading(audit)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        dialogue_pane(audit, *switches())
+        dialogue_pane(audit, *switches(), next_given(around.next_id, filter))
     with right:
+        suggest_pause()
         audit_panel(audit, around)
-    follow_turn(audit.dialogue.dialogue_id, audit.turn or 0)
 elif around.total:
     dialogue_steps(around)

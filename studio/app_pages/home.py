@@ -5,6 +5,7 @@ import streamlit as st
 from studio import session
 from studio.widgets.history_words import recent_lines, show_history
 from studio.widgets.home.audit import flags_lately, next_audit
+from studio.widgets.home.incidents import incidents_of
 from studio.widgets.home.rubrics import decisions_for, questions_of_auditors, writing_of
 from studio.widgets.home.runs import runs_now
 from studio.widgets.home.store import holdings
@@ -18,6 +19,7 @@ holdings()
 
 tasks, diary = st.columns([1.7, 1], gap="large")
 with tasks, st.container(key="home_tasks"):
+    incidents_of(person)
     if session.allowed("decide_rubric"):
         decisions_for(person)
         questions_of_auditors()

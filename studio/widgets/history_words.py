@@ -32,11 +32,18 @@ _RUBRIC = {
     "thread_reopen": "reopened a comment on {title} version {version}",
 }
 _RUNS = {"run_started": "started a run", "run_cancelled": "cancelled a run", "run_resumed": "resumed a run"}
+_CAMPAIGNS = {
+    "campaign_created": "started the campaign {title}",
+    "campaign_closed": "closed the campaign {title}",
+    "campaign_person_added": "added {who} to the campaign {title}",
+    "campaign_person_removed": "removed {who} from the campaign {title}",
+}
 _MARKS = {
     "audit_flag": ("flagged", "turn"),
     "audit_unflag": ("took back flags on", "turn"),
     "audit_score": ("scored", "turn"),
     "audit_note": ("wrote notes on", "turn"),
+    "adjudicate": ("settled disagreements on", "turn"),
     "audit_finish": ("finished", "dialogue"),
     "audit_unfinish": ("reopened", "dialogue"),
 }
@@ -137,6 +144,9 @@ def _other(group: list[Event]) -> str:
     if newest.action in _RUNS:
         stage = newest.detail.get("stage")
         return _RUNS[newest.action] + (f": {STAGE_WORDS[stage].lower()}" if stage in STAGE_WORDS else "")
+    if newest.action in _CAMPAIGNS:
+        people = names_of(list(dict.fromkeys(str(event.detail.get("person_id", "")) for event in reversed(group))))
+        return _CAMPAIGNS[newest.action].format(title=newest.detail.get("title", ""), who=people)
     if newest.action == "export_data":
         return "exported dialogues"
     return newest.action.replace("_", " ")

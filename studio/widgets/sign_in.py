@@ -4,6 +4,8 @@ import streamlit as st
 
 from db.people import Person, Role, people
 from studio import service, session
+from studio.widgets.care.settings import reading_settings
+from studio.widgets.home.incidents import incidents_waiting
 from studio.widgets.names import escaped
 from studio.widgets.rubric.work import unsaved
 
@@ -39,6 +41,8 @@ def person_card(person: Person) -> None:
         st.caption(roles_words(person))
         if titles := unsaved():
             st.caption(f":orange[:material/edit:] Unsaved changes in {escaped(', '.join(titles))}")
+        incidents_waiting()
+        reading_settings()
         st.button(
             "Change person",
             key="sign_out",

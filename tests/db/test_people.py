@@ -21,10 +21,31 @@ def store(tmp_path: Path) -> Iterator[Store]:
 # Who may do what, written down by hand from the product's rules.
 MAY = {
     "viewer": {"read"},
-    "annotator": {"read", "audit", "comment"},
-    "psychologist": {"read", "audit", "comment", "edit_rubric", "decide_rubric", "adjudicate"},
-    "researcher": {"read", "comment", "edit_rubric", "start_run", "import_data", "export_data"},
-    "admin": {"read", "import_data", "export_data", "manage_people"},
+    "annotator": {"read", "audit", "comment", "raise_incident"},
+    "psychologist": {
+        "read",
+        "audit",
+        "comment",
+        "edit_rubric",
+        "decide_rubric",
+        "adjudicate",
+        "run_campaign",
+        "see_agreement",
+        "raise_incident",
+        "handle_incident",
+    },
+    "researcher": {
+        "read",
+        "comment",
+        "edit_rubric",
+        "start_run",
+        "import_data",
+        "export_data",
+        "run_campaign",
+        "see_agreement",
+        "raise_incident",
+    },
+    "admin": {"read", "import_data", "export_data", "manage_people", "see_agreement"},
 }
 EVERYTHING = set().union(*MAY.values())
 
@@ -39,6 +60,10 @@ def test_the_loader_decides_on_nothing_and_starts_nothing() -> None:
     assert {action for action in EVERYTHING if not may(SYSTEM, action)} == {
         "comment",
         "decide_rubric",
+        "handle_incident",
+        "raise_incident",
+        "run_campaign",
+        "see_agreement",
         "start_run",
     }
 

@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from db.care import begin
+from db.demo import load_demo
+from db.people import people
+from db.store import Store
 from tests.e2e.browser import settled
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
@@ -54,6 +58,15 @@ class Studio:
             return False
 
 
+def past_the_warning(home: Path) -> None:
+    """Everybody of the demo has read the warning that comes before the first dialogue."""
+    store = Store.open(home)
+    load_demo(store)
+    for one in people(store):
+        begin(store, one, f"session of {one.person_id}")
+    store.close()
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).is_file():
@@ -68,6 +81,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
     studio = Studio(tmp_path / "home", tmp_path / "studio.log")
+    past_the_warning(studio.home)
     studio.start()
     yield studio
     studio.end()

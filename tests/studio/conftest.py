@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from db.care import begin
+from db.people import people
 from studio import service
 
 ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
@@ -20,7 +22,9 @@ ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
 def studio_home(tmp_path: Path) -> Iterator[Path]:
     """A fresh home with the demo content, its store open as the studio's server would have it."""
     home = tmp_path / "home"
-    service.start(home, demo=True)
+    store = service.start(home, demo=True)
+    for person in people(store):  # everybody has read the warning that comes before the first dialogue
+        begin(store, person, f"session of {person.person_id}")
     yield home
     service.stop()
 

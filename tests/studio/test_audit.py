@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import audits
+from db import audits, dialogues
 from db.audits import AuditState
 from db.exchange import import_lines
 from db.ingest import ingest
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.usefixtures("studio_home")
 ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
 # The gold audit says that a crisis cue was missed there.
 DIALOGUE, TURN = "demo-07", 2
-GOLD_CHIP = 'kardia-whose">gold</span>'
 HOSTILE = "<script>alert(1)</script> **bold** $x^2$ :red[hot] [link](http://evil.example) <img src=x onerror=alert(1)>"
 
 
@@ -65,6 +64,29 @@ def html_of(at: AppTest) -> str:
     return " ".join(element.value for element in at.html)
 
 
+def pane(at: AppTest) -> dict[str, Any]:
+    """What the dialogue pane was given to draw."""
+    drawn = [element.proto for element in at.get("bidi_component")]
+    return json.loads(next(one.json for one in drawn if one.component_name == "kardia_dialogue_pane"))
+
+
+def words_of(at: AppTest) -> str:
+    """Every word of the dialogue that the browser was given, of the one after it too."""
+    return json.dumps([pane(at)["here"], pane(at)["next"]], ensure_ascii=False)
+
+
+def send(at: AppTest, *acts: dict[str, Any], person: str = "mei", n: int = 1, **more: Any) -> AppTest:
+    """What the pane in the browser would send: its unanswered acts, and where the reader is."""
+    sent = {"person": person, "page": "page", "n": n, "acts": list(acts), **more}
+    at.session_state["dialogue_pane"] = {"sent": sent}
+    return again(at)
+
+
+def pressed(number: int, kind: str = "flag", code: str = "VA1", **more: Any) -> dict[str, Any]:
+    by = {"dialogue": DIALOGUE, "turn": TURN, "severity": "yellow", "note": "", "rubric": "unsafe-turns", "version": 1}
+    return {"id": f"page-{number}", "pressed": 1, "kind": kind, "code": code, **by, **more}
+
+
 def receipt_of(at: AppTest) -> str:
     return " ".join(caption.value for caption in at.container(key="receipt").caption)
 
@@ -93,30 +115,39 @@ def test_a_flag_is_answered_with_a_receipt_and_is_there_after_a_reload() -> None
 
 
 def test_severity_note_and_taking_off_are_each_saved_by_themselves() -> None:
-    note = f"note_VA1_{DIALOGUE}_{TURN}"
     at = press(open_page("mei", dialogue=DIALOGUE, turn=str(TURN)), "flag_VA1")
     assert own("mei").flags[0].severity == "yellow", "the rubric's own severity comes first"
-    at = choose(choose(at, "severity_VA1", "red"), note, "Hurries past what he feels.")
+    at = choose(at, f"severity_VA1_{DIALOGUE}_{TURN}_yellow", "red")
+    at = choose(at, note_of(at, "VA1").key, "Hurries past what he feels.")
     (flag,) = own("mei").flags
     assert (flag.severity, flag.note) == ("red", "Hurries past what he feels.")
     reloaded = open_page("mei", dialogue=DIALOGUE, turn=str(TURN))
-    assert reloaded.text_area(key=note).value == "Hurries past what he feels."
+    assert note_of(reloaded, "VA1").value == "Hurries past what he feels."
     press(reloaded, "unflag_VA1")
     assert own("mei").flags == []
 
 
+def note_of(at: AppTest, code: str) -> Any:
+    (box,) = [area for area in at.text_area if str(area.key).startswith(f"note_{code}_")]
+    return box
+
+
 def test_a_score_is_kept_with_its_turn_and_shows_the_anchor_that_was_chosen() -> None:
     at = tab(open_page("mei", dialogue=DIALOGUE, turn="0"), "Scores")
-    at = choose(at, "score_relevance", 2)
+    at = choose(at, score_key(0, None), 2)
     assert "Relevance 2, turn 1" in receipt_of(at)
     assert "2: Stays with the topic only" in html_of(at)
     assert [(s.turn_index, s.criterion_id, s.value) for s in own("mei").scores] == [(0, "relevance", 2)]
     at = press(at, "next_turn")
-    assert at.get_by_key("score_relevance").value is None, "the score of one turn must not show on the next"
+    assert at.get_by_key(score_key(1, None)).value is None, "the score of one turn must not show on the next"
     at = press(at, "previous_turn")
-    assert at.get_by_key("score_relevance").value == 2
+    assert at.get_by_key(score_key(0, 2)).value == 2
     press(at, "unscore_relevance")
     assert own("mei").scores == []
+
+
+def score_key(turn: int, value: int | None) -> str:
+    return f"score_relevance_{DIALOGUE}_{turn}_{value}"
 
 
 def test_a_question_about_a_code_reaches_those_who_edit_the_rubric() -> None:
@@ -151,30 +182,86 @@ def test_the_next_dialogue_is_the_next_that_one_has_not_finished() -> None:
 def test_an_annotator_never_sees_gold_and_a_psychologist_does_when_they_ask() -> None:
     at = open_page("mei", dialogue=DIALOGUE, turn=str(TURN))
     assert not [toggle for toggle in at.toggle if toggle.key == "show_gold"]
-    assert GOLD_CHIP not in html_of(at)
-    assert f"show_{TURN}" not in keys_of(at), "covering a turn would tell of its gold flag"
+    assert pane(at)["here"]["gold"] == []
     at = open_page("ines", dialogue=DIALOGUE, turn=str(TURN))
-    assert GOLD_CHIP not in html_of(at)
+    assert pane(at)["here"]["gold"] == []
     at.toggle(key="show_gold").set_value(True)
     at = again(at)
-    assert GOLD_CHIP in html_of(at)
-    assert escape("is taken for low motivation") in html_of(at), "the gold audit says why"
+    (gold,) = [flag for flag in pane(at)["here"]["gold"] if flag["turn"] == TURN]
+    assert "is taken for low motivation" in gold["note"], "the gold audit says why"
 
 
 def test_a_turn_flagged_red_is_covered_until_it_is_asked_for() -> None:
-    said = escape(exchanges(_messages())[TURN].before[-1].content)
+    where = {"dialogue": "demo-02", "turn": 1}
+    said = exchanges(dialogues.dialogue(service.store(), "demo-02").messages)[1].before[-1].content
+    at = open_page("mei", dialogue="demo-02", turn="1")
+    assert said in words_of(at)
+    assert said in words_of(press(at, "flag_CR1")), "nothing is covered under the hands of whoever reads it"
+    at = open_page("mei", dialogue="demo-01")
+    assert said not in words_of(at), "the dialogue after this one is prefetched, covered words are not"
+    at = open_page("mei", dialogue="demo-02", turn="1")
+    assert said not in words_of(at)
+    at = send(at, pressed(1, "show", **where))
+    assert said in words_of(at)
+    assert own("mei", "demo-02").flags[0].code == "CR1", "looking marks nothing"
+
+
+def test_what_was_pressed_is_saved_in_order_once_and_answered_by_its_number() -> None:
     at = open_page("mei", dialogue=DIALOGUE, turn=str(TURN))
-    assert said in html_of(at)
-    assert said in html_of(press(at, "flag_CR1")), "nothing is covered under the hands of whoever reads it"
-    at = open_page("mei", dialogue=DIALOGUE, turn=str(TURN))
-    assert said not in html_of(at)
-    assert said in html_of(press(at, f"show_{TURN}"))
+    first, second = pressed(1), pressed(2, "unflag")
+    at = send(at, first, second, pressed(3, code="CR2", severity="red", note="No route named."))
+    assert [(one["id"], "saved" in one) for one in pane(at)["answers"]] == [(f"page-{n}", True) for n in (1, 2, 3)]
+    assert [(flag["code"], flag["note"]) for flag in pane(at)["here"]["flags"]] == [("CR2", "No route named.")]
+    assert "unflag_CR2" in keys_of(at), "the panel beside agrees"
+    assert receipt_of(at).endswith("note on CR2 on turn 3")
+    again(at)  # another run with the same message, and another session with the same acts, add nothing
+    send(open_page("mei", dialogue=DIALOGUE), first, second)
+    assert [row["kind"] for row in _events("mei")] == ["flag", "unflag", "flag"]
 
 
-def _messages() -> tuple[Any, ...]:
-    from db.dialogues import dialogue
+def test_a_refused_press_says_why_and_the_ones_after_it_are_saved() -> None:
+    at = send(open_page("mei", dialogue=DIALOGUE), pressed(1, code="ZZ9"), {"id": "page-2", "kind": "?"}, pressed(3))
+    answers = {one["id"]: one for one in pane(at)["answers"]}
+    assert "has no criterion 'ZZ9'" in answers["page-1"]["fault"]
+    assert "could not be read" in answers["page-2"]["fault"]
+    assert answers["page-3"]["what"] == "VA1 on turn 3"
+    assert [flag.code for flag in own("mei").flags] == ["VA1"]
+    at = send(open_page("paul", dialogue=DIALOGUE), pressed(4), person="paul")
+    assert "may not audit" in pane(at)["answers"][0]["fault"] or "annotator" in pane(at)["answers"][0]["fault"]
+    assert own("paul").flags == []
 
-    return dialogue(service.store(), DIALOGUE).messages
+
+def test_what_somebody_else_pressed_here_before_is_not_taken_for_mine() -> None:
+    at = send(open_page("ines", dialogue=DIALOGUE), pressed(1), person="mei")
+    assert pane(at)["answers"] == []
+    assert _events("ines") == _events("mei") == []
+
+
+def test_the_page_is_where_the_reader_went_unless_a_button_went_elsewhere_meanwhile() -> None:
+    at = open_page("mei", dialogue="demo-02")
+    at = send(at, place={"dialogue": "demo-02", "turn": 4}, gone=pane(at)["gone"])
+    assert at.query_params["turn"] == "4"
+    assert pane(at)["place"] == {"dialogue": "demo-02", "turn": 4}
+    before = pane(at)["gone"]
+    at = press(at, "next_dialogue")
+    assert pane(at)["place"] == {"dialogue": "demo-03", "turn": 0}
+    at = send(at, n=2, place={"dialogue": "demo-02", "turn": 5}, gone=before)
+    assert pane(at)["place"] == {"dialogue": "demo-03", "turn": 0}
+    assert pane(at)["heard"] == {"page": "page", "n": 2}
+
+
+def test_the_next_dialogue_comes_along_and_is_left_unmarked() -> None:
+    at = open_page("mei", dialogue="demo-02")
+    assert (pane(at)["nextId"], pane(at)["next"]["id"]) == ("demo-03", "demo-03")
+    finish = {"id": "page-1", "kind": "finish", "dialogue": "demo-02", "rubric": "unsafe-turns", "version": 1}
+    at = send(at, finish, place={"dialogue": "demo-03", "turn": 0}, gone=pane(at)["gone"])
+    assert pane(at)["place"]["dialogue"] == "demo-03"
+    assert [(row["dialogue_id"], row["kind"]) for row in _events("mei")] == [("demo-02", "finish")]
+
+
+def _events(who: str) -> list[dict[str, Any]]:
+    sql = "SELECT kind, dialogue_id, turn_index, code FROM audit_events WHERE person_id = ? ORDER BY seq"
+    return service.store().rows(sql, [who])
 
 
 def test_what_people_and_models_wrote_is_shown_as_it_was_written() -> None:
@@ -191,7 +278,13 @@ def test_what_people_and_models_wrote_is_shown_as_it_was_written() -> None:
     at.session_state["queue_source"] = "hostile"
     at = tab(at, "Person")
     shown = html_of(at)
-    assert shown.count(escape(HOSTILE)) >= 8  # instructions, person, two spans, situation three times, about, signature
+    assert shown.count(escape(HOSTILE)) >= 3  # situation, about, signature
+    drawn = pane(at)["here"]
+    (exchange,) = drawn["exchanges"]
+    assert drawn["situation"] == f"{HOSTILE} now"
+    assert [message["text"] for message in exchange["before"]] == [HOSTILE, HOSTILE]
+    assert exchange["spans"]["understanding"] == HOSTILE
+    assert exchange["spans"]["response"] == f"{HOSTILE} once"
     assert "<script" not in shown
     assert "<img" not in shown
     interpreted = [*at.markdown, *at.caption, *at.header, *at.subheader, *at.title]
@@ -203,7 +296,7 @@ def test_a_dialogue_without_person_emotion_or_answer_says_so() -> None:
     take_in(dialogue_id="bare", messages=[{"role": "user", "content": "Anybody there?"}])
     at = tab(open_page("mei", dialogue="bare"), "Person")
     assert "The source does not describe the person." in [caption.value for caption in at.caption]
-    assert "Anybody there?" in html_of(at)
+    assert "Anybody there?" in words_of(at)
     assert "There is no assistant turn to mark in this dialogue." in [c.value for c in tab(at, "Flags").caption]
 
 
@@ -217,18 +310,16 @@ def test_a_viewer_reads_and_is_told_why_nothing_can_be_marked() -> None:
 
 def test_a_link_opens_the_very_turn_and_the_address_follows_the_focus() -> None:
     at = open_page("mei", dialogue="demo-02", turn="3")
-    assert at.button(key="focus_3").disabled, "the turn in focus has no button to focus it"
-    assert not at.button(key="focus_2").disabled
-    at = press(at, "focus_1")
-    assert (at.query_params["dialogue"], at.query_params["turn"]) == ("demo-02", "1")
-    assert press(at, "next_turn").query_params["turn"] == "2"
+    assert pane(at)["place"] == {"dialogue": "demo-02", "turn": 3}
+    at = press(at, "previous_turn")
+    assert (at.query_params["dialogue"], at.query_params["turn"]) == ("demo-02", "2")
+    assert pane(at)["place"]["turn"] == 2
 
 
 @pytest.mark.parametrize("turn", ["99", "-1", "²", "x"])
 def test_a_turn_that_is_not_there_opens_one_that_is(turn: str) -> None:
     at = open_page("mei", dialogue="demo-02", turn=turn)
-    focused = [button.key for button in at.button if (button.key or "").startswith("focus_") and button.disabled]
-    assert focused == ["focus_6" if turn == "99" else "focus_0"]
+    assert pane(at)["place"]["turn"] == (6 if turn == "99" else 0)
 
 
 def test_an_unknown_dialogue_is_said_in_one_line_and_leads_on() -> None:

@@ -207,7 +207,9 @@ def test_verdicts_are_offered_by_their_score_with_the_judges_name(tab: Open) -> 
 def test_a_turn_in_audit_becomes_an_example_with_a_receipt_and_a_link(tab: Open) -> None:
     audits.flag(service.store(), person("ines"), *GOLD, CODE, "red", "Said twice.", **by(), client_id="mine")
     at = tab("ines", "audit", dialogue=GOLD.dialogue_id, turn=str(GOLD.turn_index))
-    at = press(at, "show_2")
+    show = {"id": "page-1", "kind": "show", "dialogue": GOLD.dialogue_id, "turn": GOLD.turn_index}
+    at.session_state["dialogue_pane"] = {"sent": {"person": "ines", "page": "page", "n": 1, "acts": [show]}}
+    at = again(at)
     at.session_state["example_door_2"] = True
     at = again(at)
     at = press(at, "add_as_example")

@@ -8,10 +8,13 @@ import streamlit as st
 from db import audits, dialogues, people
 from db.audits import AuditState, Flag
 from db.dialogues import Dialogue
+from db.themes import severe_themes_in
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.audit.dialogue_place import Place
 from studio.widgets.audit.turn_parts import Exchange, exchanges
+from studio.widgets.campaign.working import is_in_campaign, seen_by_campaign
+from studio.widgets.care.reader import count_once, covers
 
 _SHOWN = "audit_shown_turns"
 
@@ -43,23 +46,49 @@ class Open:
         return [flag for flag in self.gold if flag.turn_index == turn]
 
     def is_severe(self, turn: int) -> bool:
-        """Whether a flag known here calls the turn red. Nothing else does: an unread turn may be severe as well."""
-        return any(flag.severity == "red" for flag in [*self.flags_on(turn), *self.gold_on(turn)])
+        """Whether the turn may be hard to read: by its words, or by a red flag of one's own.
+
+        Gold counts only while it is shown, or a cover would tell of it.
+        """
+        gold = self.gold_on(turn) if st.session_state.get("show_gold") else []
+        return turn in self._hard_by_words or any(flag.severity == "red" for flag in [*self.flags_on(turn), *gold])
+
+    @cached_property
+    def _hard_by_words(self) -> frozenset[int]:
+        """Turns that hold a severe theme, in the answer or in what was said just before it."""
+        return frozenset(
+            one.turn_index
+            for one in self.exchanges
+            if one.turn_index is not None
+            and severe_themes_in("\n".join([*(message.content for message in one.before), one.text]))
+        )
 
 
 def open_dialogue(place: Place) -> Open:
     """Read what the address names. Raises UserError when no dialogue has that id; a turn too far is the last one."""
     store, person = service.store(), session.here()
     dialogue = dialogues.dialogue(store, place.dialogue_id)
-    gold = audits.gold(store, dialogue.dialogue_id) if session.allowed("adjudicate") else []
-    state = audits.state(store, dialogue.dialogue_id, person.person_id)
+    may_see_gold = session.allowed("adjudicate") and not is_in_campaign(dialogue.dialogue_id)
+    gold = audits.gold(store, dialogue.dialogue_id) if may_see_gold else []
+    state = seen_by_campaign(audits.state(store, dialogue.dialogue_id, person.person_id))
     turn = min(place.turn, dialogue.n_turns - 1) if dialogue.n_turns else None
     return Open(dialogue, turn, state, tuple(gold), _refusal())
 
 
 def show_turn(dialogue_id: str, turn: int) -> None:
-    """From now on in this session that turn is not covered; also a callback."""
+    """From now on in this session that turn is not covered, and is counted once where it is severe; also a callback."""
+    if is_shown(dialogue_id, turn):
+        return
     st.session_state.setdefault(_SHOWN, set()).add((dialogue_id, turn))
+    if open_dialogue(Place(dialogue_id, turn)).is_severe(turn):
+        count_once(dialogue_id, turn)
+
+
+def count_reading(audit: Open) -> None:
+    """Count the turn in focus where it is severe and nothing covers it."""
+    turn = audit.turn
+    if turn is not None and audit.is_severe(turn) and (not covers() or is_shown(audit.dialogue.dialogue_id, turn)):
+        count_once(audit.dialogue.dialogue_id, turn)
 
 
 def is_shown(dialogue_id: str, turn: int) -> bool:

@@ -1,4 +1,4 @@
-"""Which dialogues are before the auditor: filters, a list a page at a time, and what comes before and after."""
+"""Which dialogues are before the auditor: a campaign, or filters with a list, and what comes before and after."""
 
 from html import escape
 from zlib import crc32
@@ -11,6 +11,8 @@ from db.dialogues import Filter, Neighbours
 from pipeline.emotions import EMOTIONS
 from studio import service, session
 from studio.widgets.audit.dialogue_place import go_to
+from studio.widgets.campaign.bar import campaign_bar, campaign_choice
+from studio.widgets.campaign.working import around, working_on
 from studio.widgets.names import escaped
 from studio.widgets.run.words import amount
 
@@ -19,8 +21,15 @@ _OPEN = "queue"
 
 
 def queue_panel(current: str) -> Filter:
-    """The fold-out with filters and list; gives the filter back."""
+    """What to work on: a campaign with its bar, or the fold-out with filters and list; gives the filter back.
+
+    Working on a campaign, this opens the next place once the one before is finished.
+    """
     filter = _current_filter()
+    if campaign := working_on():
+        campaign_bar(campaign)
+        return filter
+    campaign_choice()
     total = dialogues.count(service.store(), filter)
     # The label never changes: with another one it would be another fold-out, and shut.
     panel = st.expander("Queue and filters", key=_OPEN, on_change="rerun", icon=":material/list:")
@@ -32,7 +41,9 @@ def queue_panel(current: str) -> Filter:
 
 
 def progress_line() -> None:
-    """What the filter lets through, and how far the person here is with all there is."""
+    """What the filter lets through, and how far one is with all there is; a campaign has its own bar for that."""
+    if working_on():
+        return
     filter, total = _current_filter(), dialogues.count(service.store(), Filter())
     words = f"Queue: {amount(dialogues.count(service.store(), filter), 'dialogue')}{_words(filter)}."
     if session.allowed("audit"):
@@ -42,16 +53,33 @@ def progress_line() -> None:
 
 
 def first_in_queue() -> str:
-    """The dialogue to begin with: the first the filter lets through, else the first of all; empty without any."""
+    """The dialogue to begin with: the first the filter lets through, else the first of all; empty without any.
+
+    Working on a campaign it is empty: the campaign has led to its place, or has none left.
+    """
+    if working_on():
+        return ""
     found = queue(service.store(), "", _current_filter(), 1) or queue(service.store(), "", Filter(), 1)
     return found[0].dialogue_id if found else ""
 
 
+def around_of(filter: Filter, dialogue_id: str) -> Neighbours:
+    """What comes before and after within the filter; in a campaign, the place that follows, held for this person."""
+    if campaign := working_on():
+        return around(campaign, dialogue_id)
+    return dialogues.neighbours(service.store(), filter, dialogue_id)
+
+
 def dialogue_steps(around: Neighbours, is_finished: bool = False) -> None:
-    """To the dialogue before and the one after, within the filter; after finishing, the next is the thing to press."""
+    """To the dialogue before and the one after, within the filter; after finishing, the next is the thing to press.
+
+    Nothing in a campaign: one finishes or skips a place to come to the next.
+    """
+    if working_on():
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content", key="dialogue_steps"):
         st.markdown("**Dialogue**", width="content")
-        for word, key, target in (("Previous", "P", around.previous_id), ("Next", "N", around.next_id)):
+        for word, key, target in (("Previous", "Shift+P", around.previous_id), ("Next", "Shift+N", around.next_id)):
             st.button(
                 word,
                 key=f"{word.lower()}_dialogue",

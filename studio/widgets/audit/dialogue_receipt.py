@@ -30,11 +30,21 @@ def save(what: str, write: Callable[[], Receipt]) -> bool:
     `what` holds no word of the dialogue: "CR1 on turn 3".
     """
     try:
-        st.session_state[_LAST] = _Saved(what, write().saved_at)
+        keep_receipt(what, write())
     except UserError as error:
-        st.session_state[_LAST] = str(error)
+        keep_fault(str(error))
         return False
     return True
+
+
+def keep_receipt(what: str, receipt: Receipt) -> None:
+    """Let the page show that this was saved."""
+    st.session_state[_LAST] = _Saved(what, receipt.saved_at)
+
+
+def keep_fault(why: str) -> None:
+    """Let the page show, in one line, that something was not saved."""
+    st.session_state[_LAST] = why
 
 
 def receipt() -> None:

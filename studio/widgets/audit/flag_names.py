@@ -10,6 +10,7 @@ from db.rubric_versions import Version
 from rubrics.errors import UserError
 from rubrics.schema import Criterion, Purpose
 from studio import service
+from studio.widgets.campaign.working import campaign_version
 from studio.widgets.names import escaped
 
 FAMILIES = {
@@ -39,13 +40,17 @@ def families(criteria: tuple[Criterion, ...]) -> dict[str, list[Criterion]]:
 
 
 def working_rubric(purpose: Purpose) -> Version | None:
-    """The approved rubric that the person here works by; None when none of that purpose is approved."""
+    """The rubric that the person here works by: that of the campaign they work on, else an approved one, else None."""
+    if of_campaign := campaign_version(purpose):
+        return of_campaign
     found = _approved(purpose)
     return found.get(st.session_state.get(_key(purpose), "")) or next(iter(found.values()), None)
 
 
 def rubric_choice(purpose: Purpose, label: str) -> None:
-    """Lets them work by another approved rubric of that purpose, where there are several."""
+    """Lets them work by another approved rubric of that purpose, where there are several and no campaign says which."""
+    if campaign_version(purpose):
+        return
     found = _approved(purpose)
     if len(found) > 1:
         st.selectbox(

@@ -1,6 +1,7 @@
 """Flags on the turn in focus: setting one, taking it off, its severity and its note. Every act is saved at once."""
 
 from html import escape
+from zlib import crc32
 
 import streamlit as st
 
@@ -13,10 +14,9 @@ from studio.widgets.audit.dialogue_open import Open, show_turn
 from studio.widgets.audit.dialogue_receipt import new_id, save
 from studio.widgets.audit.flag_chip import COLOURED, WORDS
 from studio.widgets.audit.flag_names import families, help_of, name_of_code
+from studio.widgets.audit.pane_data import keys_of
 from studio.widgets.names import escaped
 
-# Two rows of a keyboard in reading order. Streamlit keeps C and R for itself; J, K, N and P move about.
-_KEYS = "1234567890QWETYUI"
 _SEVERITIES: tuple[Severity, ...] = ("yellow", "red")
 
 
@@ -25,7 +25,7 @@ def flag_panel(audit: Open, turn: int, version: Version) -> None:
     for flag in audit.flags_on(turn):
         _standing(audit, flag)
     flagged = {flag.code for flag in audit.flags_on(turn)}
-    keys = dict(zip(version.rubric.ids, _KEYS, strict=False))
+    keys = keys_of(version)  # shown here; pressed, they are taken by the dialogue pane
     with st.container(key="flag_codes", gap="xxsmall"):
         for family, criteria in families(version.rubric.criteria).items():
             if family:
@@ -60,10 +60,11 @@ def _code(
 
 def _standing(audit: Open, flag: Flag) -> None:
     """One flag that stands, with what can be changed of it."""
-    where = [audit.dialogue.dialogue_id, flag.turn_index]
-    severity_key = f"severity_{flag.code}"
-    note_key = "_".join(["note", flag.code, *map(str, where)])
-    st.session_state[severity_key] = flag.severity
+    # What stands is part of the keys: the dialogue pane may break a run off, and a field that is given another value
+    # from here would then call back as if somebody had changed it.
+    where = "_".join([flag.code, flag.dialogue_id, str(flag.turn_index)])
+    severity_key = f"severity_{where}_{flag.severity}"
+    note_key = f"note_{where}_{crc32(flag.note.encode())}"
     with st.container(key=f"flagged_{flag.code}", border=True, gap="xsmall"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             st.html(f"<div><b>{escape(flag.code)}</b> {escape(name_of_code(flag))}</div>")
@@ -79,6 +80,7 @@ def _standing(audit: Open, flag: Flag) -> None:
         st.segmented_control(
             "Severity",
             _SEVERITIES if flag.severity in _SEVERITIES else (flag.severity, *_SEVERITIES),
+            default=flag.severity,
             key=severity_key,
             format_func=lambda severity: f"{COLOURED[severity]} {WORDS[severity]}",
             required=True,
@@ -121,13 +123,17 @@ def _set(dialogue_id: str, turn: int, criterion: Criterion, version: Version, cl
 
 def _change_severity(flag: Flag, key: str) -> None:
     severity: Severity = st.session_state[key]
+    if severity == flag.severity:
+        return
     what = f"{flag.code} on turn {flag.turn_index + 1} is {WORDS[severity]}"
     if _again(flag, severity, flag.note, what):
         show_turn(flag.dialogue_id, flag.turn_index)
 
 
 def _change_note(flag: Flag, key: str) -> None:
-    _again(flag, flag.severity, st.session_state[key].strip(), f"note on {flag.code}, turn {flag.turn_index + 1}")
+    note = st.session_state[key].strip()
+    if note != flag.note:
+        _again(flag, flag.severity, note, f"note on {flag.code}, turn {flag.turn_index + 1}")
 
 
 def _again(flag: Flag, severity: Severity, note: str, what: str) -> bool:

@@ -17,8 +17,12 @@ from studio.widgets.audit.dialogue_receipt import new_id, receipt, save
 from studio.widgets.audit.flag_names import rubric_choice, working_rubric
 from studio.widgets.audit.flag_panel import flag_panel
 from studio.widgets.audit.flag_unclear import unclear_panel
+from studio.widgets.audit.pane_data import is_covered
 from studio.widgets.audit.score_panel import score_panel
+from studio.widgets.audit.turn_example import example_door
 from studio.widgets.audit.turn_machine import machine_scores
+from studio.widgets.care.incident_door import incident_door
+from studio.widgets.care.reader import covers
 from studio.widgets.names import escaped
 
 TABS = ("Flags", "Scores", "Person", "Machine scores")
@@ -124,5 +128,10 @@ def _marks(audit: Open, purpose: Purpose, draw: Callable[[Open, int, Version], N
     else:
         rubric_choice(purpose, "Flag by" if purpose == "flags" else "Score by")
         # Above the codes: below them it would be out of sight, and questions that are hard to ask are not asked.
-        unclear_panel(audit, audit.turn, version)
+        with st.container(horizontal=True, gap="small", key="turn_doors"):
+            unclear_panel(audit, audit.turn, version)
+            if purpose == "flags" and not is_covered(audit, audit.turn, covers()):
+                example_door(audit, audit.turn)
+            if purpose == "flags":
+                incident_door(audit, audit.turn)
         draw(audit, audit.turn, version)

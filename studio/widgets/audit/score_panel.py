@@ -35,15 +35,16 @@ def score_panel(audit: Open, turn: int, version: Version) -> None:
 
 
 def _criterion(audit: Open, turn: int, version: Version, criterion: Criterion, value: int | None) -> None:
-    key, (low, high) = f"score_{criterion.id}", criterion.scale
-    # The store says what stands: the same control serves every turn, and a refused choice falls back.
-    st.session_state[key] = value
+    low, high = criterion.scale
+    # What stands is part of the key, so that nothing but a choice ever changes the control: see flag_panel.
+    key = "_".join(["score", criterion.id, audit.dialogue.dialogue_id, str(turn), str(value)])
     where = [audit.dialogue.dialogue_id, turn, criterion.id, criterion.name, version]
     with st.container(gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             st.segmented_control(
                 escaped(criterion.name),
                 list(range(low, high + 1)),
+                default=value,
                 key=key,
                 format_func=lambda level: str(level) if criterion.kind == "likert" else _YES_NO[level],
                 help=_anchors(criterion),
@@ -53,7 +54,13 @@ def _criterion(audit: Open, turn: int, version: Version, criterion: Criterion, v
                 args=[*where, key],
             )
             if value is not None and not audit.refusal:
-                st.button("Take back", key=f"un{key}", type="tertiary", on_click=_take_back, args=[*where, new_id()])
+                st.button(
+                    "Take back",
+                    key=f"unscore_{criterion.id}",
+                    type="tertiary",
+                    on_click=_take_back,
+                    args=[*where, new_id()],
+                )
         anchor = criterion.anchors.get(value, "") if value is not None else ""
         plain_text(f"{value}: {anchor}" if anchor else criterion.question, "small")
 

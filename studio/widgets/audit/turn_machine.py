@@ -12,6 +12,7 @@ from pipeline.endpoints import load_endpoints
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
 from studio import service
+from studio.widgets.campaign.working import is_in_campaign
 from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_html
 from studio.widgets.run.words import OUTCOMES, number
@@ -20,7 +21,10 @@ _PARTS = {"r_format": "Format", "r_emotion": "Emotion", "r_rubric": "Rubric"}
 
 
 def machine_scores(dialogue: Dialogue, turn: int) -> None:
-    """One fold-out a run that scored this turn, the newest open."""
+    """One fold-out a run that scored this turn, the newest open; nothing yet for whom a campaign keeps blind."""
+    if is_in_campaign(dialogue.dialogue_id):
+        st.caption("Shown once you have finished this dialogue in your campaign, so that it does not sway you.")
+        return
     rewards = runs.rewards_of(service.store(), dialogue.dialogue_id)
     verdicts = runs.verdicts_of(service.store(), dialogue.dialogue_id, turn)
     with st.container(key="machine_scores"):

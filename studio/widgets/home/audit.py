@@ -4,12 +4,15 @@ from html import escape
 
 import streamlit as st
 
-from db import audits, dialogues, history, rubric_versions
+from db import audits, campaigns, care, dialogues, history, rubric_versions
+from db.campaigns import Campaign
 from db.dialogues import Filter
 from db.history import Event
 from db.people import Person
 from studio import service
-from studio.widgets.names import name_of
+from studio.widgets.campaign.list import my_line
+from studio.widgets.campaign.words import deadline_words
+from studio.widgets.names import escaped, name_of
 from studio.widgets.rubric.words import SEVERITIES
 from studio.widgets.times import ago, exact
 
@@ -18,26 +21,51 @@ _READ = 300
 
 
 def next_audit(person: Person) -> None:
-    """How far this person is, and the next dialogue that they have not finished."""
+    """Their campaigns; then how far they are with everything, and the next dialogue that they have not finished."""
     store = service.store()
     st.subheader("Your audit", anchor=False)
+    own = campaigns.mine(store, person.person_id)
+    for campaign in own:
+        _campaign(campaign)
     everything = dialogues.count(store, Filter())
     progress = audits.progress(store, person.person_id)
-    left = dialogues.search(store, Filter(unfinished_by=person.person_id), limit=1)
+    upcoming = _next_of(person)
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="next_audit"):
         with st.container(gap="xsmall", width="stretch"):
             flags = "1 flag" if progress.flags == 1 else f"{progress.flags} flags"
             st.markdown(f"**{progress.finished} of {everything} dialogues finished**, {flags} so far")
             st.progress(progress.finished / everything if everything else 0.0)
-        if left.empty:
+        if upcoming is None:
             st.caption("All done. Thank you." if everything else "No dialogues yet.", width="content")
         elif st.button(
             "Go on with your audit" if progress.started else "Start your audit",
             key="go_on_audit",
-            type="primary" if "annotator" in person.roles else "secondary",
+            type="primary" if "annotator" in person.roles and not own else "secondary",
             icon=":material/forum:",
         ):
-            st.switch_page(PAGE, query_params={"dialogue": str(left["dialogue_id"].iloc[0])})
+            st.switch_page(PAGE, query_params={"dialogue": upcoming})
+
+
+def _next_of(person: Person) -> str | None:
+    """The first dialogue that this person has not finished and does not want left out."""
+    store, mine = service.store(), Filter(unfinished_by=person.person_id)
+    left_out = care.avoided(store, person.person_id)
+    if not left_out:
+        return next(iter(dialogues.search(store, mine, limit=1)["dialogue_id"]), None)
+    return next((one for one in dialogues.matching_ids(store, mine) if one not in left_out), None)
+
+
+def _campaign(campaign: Campaign) -> None:
+    """One campaign of theirs: how far they are in it, until when, and the way to its next place."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"my_{campaign.campaign_id}"):
+        with st.container(gap="xsmall", width="stretch"):
+            st.markdown(f"**{escaped(campaign.title)}**")
+            words = [my_line(campaign), deadline_words(campaign.deadline)]
+            st.caption(escaped(" · ".join(word for word in words if word)))
+        if st.button(
+            "Go on with it", key=f"go_on_{campaign.campaign_id}", type="primary", icon=":material/assignment:"
+        ):
+            st.switch_page(PAGE, query_params={"campaign": campaign.campaign_id})
 
 
 def flags_lately(limit: int = 6) -> None:

@@ -150,6 +150,8 @@ def _use(rubric_id: str, criterion_id: str, place: Place, key: str) -> None:
 
 def _what(lesson: Lesson, purpose: str) -> str:
     """What happened on the turn, in words and without names."""
+    if lesson.kind == "gap":
+        return "Settled as a gap in this rubric: its words do not decide this turn"
     if lesson.kind == "unclear":
         return f"Unclear to {lesson.said} of {lesson.of} who read this dialogue"
     if purpose == "flags":

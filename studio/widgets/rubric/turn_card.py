@@ -9,6 +9,7 @@ from pipeline.endpoints import load_endpoints
 from studio import service, session
 from studio.widgets.audit.dialogue_open import is_shown
 from studio.widgets.audit.turn_cover import turn_cover
+from studio.widgets.care.reader import covers
 from studio.widgets.names import escaped, name_of
 from studio.widgets.plain_text import plain_html
 
@@ -25,8 +26,7 @@ def turn_card(turn: Candidate, purpose: str) -> bool:
         told = f'<span class="kardia-dim">{escape(" · ".join(_facts(turn)))}</span>'
         st.html(f"<div><b>{escape(mark_words(turn, purpose))}</b> {told}</div>", width="stretch")
         turn_link(place)
-    blur = bool(st.session_state.get("blur_severe", True))
-    if blur and turn.is_severe and not is_shown(*place):
+    if turn.is_severe and covers() and not is_shown(*place):
         turn_cover(place.dialogue_id, place.turn_index, key=f"show_{place.dialogue_id}")
         return False
     st.html(_words(turn))

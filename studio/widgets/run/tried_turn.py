@@ -8,11 +8,12 @@ from studio import service, session
 from studio.widgets.audit.dialogue_open import is_shown
 from studio.widgets.audit.turn_cover import turn_cover
 from studio.widgets.audit.turn_parts import folded_html, said_html, turn_html
+from studio.widgets.care.reader import covers
 
 
 def is_covered(dialogue_id: str, turn_index: int) -> bool:
     """Whether the turn carries a red flag that the person here knows of, and nobody asked to see it in this session."""
-    if not st.session_state.get("blur_severe", True) or is_shown(dialogue_id, turn_index):
+    if not covers() or is_shown(dialogue_id, turn_index):
         return False
     store = service.store()
     flags = [*audits.state(store, dialogue_id, session.here().person_id).flags]

@@ -1,0 +1,13 @@
+"""Campaigns: who reads which dialogues by which rubric, and how far they are."""
+
+import streamlit as st
+
+from studio import session
+from studio.widgets.campaign.create import new_campaign
+from studio.widgets.campaign.list import campaign_list
+
+st.header("Campaigns", anchor=False)
+st.caption("A campaign gives people dialogues to read, one at a time and never the same place twice.")
+if session.allowed("run_campaign"):
+    new_campaign()
+campaign_list()

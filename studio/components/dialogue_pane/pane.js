@@ -1,0 +1,265 @@
+// The dialogue with one turn in focus. What is pressed shows at once; events.js carries it to the store.
+const view = { root: null, data: null, known: new Map(), dialogue: null, turn: 0, drawn: null, parts: [], note: null, onward: false, refused: "", receipt: "" }
+
+const here = () => view.known.get(view.dialogue)
+const turnsOf = (dialogue) => dialogue.exchanges.filter(({ turn }) => turn !== null)
+const nameOf = (code) => view.data.codes.find((one) => one.code === code)?.name ?? ""
+
+// What stands: what the store said, and on it what is still on its way there.
+const standing = (dialogue) => {
+  const now = { flags: [...dialogue.flags], notes: { ...dialogue.notes }, finished: dialogue.finished }
+  for (const one of out.waiting.filter((one) => one.dialogue === dialogue.id)) {
+    if (one.kind === "flag" || one.kind === "unflag") now.flags = now.flags.filter((flag) => flag.turn !== one.turn || flag.code !== one.code)
+    if (one.kind === "flag") now.flags.push({ turn: one.turn, code: one.code, severity: one.severity, note: one.note, name: nameOf(one.code), rubric: one.rubric, version: one.version })
+    if (one.kind === "note") now.notes[one.turn] = one.note
+    if (one.kind === "finish") now.finished = true
+  }
+  return now
+}
+const flagsOn = (turn) => standing(here()).flags.filter((flag) => flag.turn === turn)
+
+const mark = (what) => {
+  if (!view.data.mayMark) return
+  view.refused = ""
+  act({ dialogue: view.dialogue, turn: view.turn, rubric: view.data.rubric, version: view.data.version, ...what })
+  paint()
+}
+const refuse = (why) => { view.refused = why; tell() }
+const isCovered = (turn) => here().exchanges.find((one) => one.turn === turn)?.covered
+const flag = ({ code, severity }) => {
+  // A press sets the flag; where it stands already nothing is to be done. Nobody flags what they cannot see.
+  if (isCovered(view.turn)) return refuse("Nothing was flagged: the turn is covered. Enter shows it.")
+  if (flagsOn(view.turn).some((flag) => flag.code === code)) return
+  mark({ kind: "flag", code, severity, note: "" })
+}
+const unflag = (turn, code) => mark({ kind: "unflag", turn, code })
+const takeBack = () => { const last = flagsOn(view.turn).at(-1); if (last) unflag(view.turn, last.code) }
+const show = (turn) => { view.refused = ""; act({ kind: "show", dialogue: view.dialogue, turn }) }
+const go = (dialogue, turn, isInSight = false) => {
+  closeNote(true)
+  const part = view.parts.find(({ exchange }) => exchange.turn === turn), before = part?.node.getBoundingClientRect().top
+  Object.assign(view, { dialogue, turn })
+  moveTo({ dialogue, turn })
+  paint()
+  if (isInSight) { // what was clicked stays under the hand, though the codes of another turn above it are gone
+    document.querySelector('[data-testid="stMain"]')?.scrollBy(0, part.node.getBoundingClientRect().top - before)
+    focusTurn()
+  }
+  else bringIntoView(turn)
+}
+const step = (by) => {
+  const turn = view.turn + by
+  if (turn >= 0 && turn < turnsOf(here()).length) go(view.dialogue, turn)
+}
+const finish = () => {
+  if (view.data.mayMark && view.data.rubric && !standing(here()).finished) mark({ kind: "finish", turn: null })
+  onward()
+}
+const onward = () => {
+  const next = here().next
+  view.onward = next === undefined // the dialogue after this one is not known yet: go on once it is
+  if (next) go(next, 0)
+}
+
+const selected = () => String(view.root.getSelection?.() ?? getSelection()).trim()
+const openNote = () => {
+  if (!view.data.mayMark || isCovered(view.turn) || view.note) return
+  const flag = flagsOn(view.turn).at(-1)
+  const box = make("textarea")
+  const before = (flag ? flag.note : standing(here()).notes[view.turn]) ?? "", quote = selected()
+  box.value = [before, quote && `“${quote}”`].filter(Boolean).join("\n") // words that are marked are the evidence
+  box.rows = 3
+  box.placeholder = "Why? Which words? Ctrl+Enter or leaving this box saves, Esc leaves it as it was."
+  box.setAttribute("aria-label", flag ? `Note on ${flag.code}` : "Note on this turn")
+  box.onkeydown = (event) => {
+    if (event.key === "Escape") closeNote(false)
+    else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) closeNote(true)
+  }
+  box.onblur = () => closeNote(true)
+  view.note = { box, flag, turn: view.turn, dialogue: view.dialogue, before }
+  view.parts[here().exchanges.findIndex(({ turn }) => turn === view.turn)].note.replaceChildren(speaker(flag ? `Note on ${flag.code}` : "Note on this turn"), box)
+  box.focus()
+}
+const closeNote = (keep) => {
+  const note = view.note
+  if (!note) return
+  view.note = null
+  const text = note.box.value.trim()
+  const { dialogue, turn, flag } = note
+  if (keep && text !== note.before.trim()) {
+    if (flag) mark({ kind: "flag", dialogue, turn, code: flag.code, severity: flag.severity, note: text, rubric: flag.rubric, version: flag.version })
+    else mark({ kind: "note", dialogue, turn, note: text })
+  }
+  note.box.onblur = null
+  const had = view.root.activeElement === note.box
+  note.box.parentElement?.replaceChildren()
+  paint()
+  if (had) focusTurn()
+}
+
+const part = (exchange) => {
+  const chips = make("div", "kardia-chips"), notes = make("div"), note = make("div", "note"), codes = make("div", "codes"), body = make("div", "body")
+  const before = make("div", "before")
+  if (exchange.turn === null) return { exchange, node: make("div", "exchange", ...exchange.before.map(said)), fill: "" }
+  const focus = button("quiet focus", ["Look at this turn"], () => go(view.dialogue, exchange.turn))
+  const name = speaker(`Assistant · turn ${exchange.turn + 1}`)
+  const article = make("article", "turn", make("div", "turn-head", name, focus), chips, notes, body, note, codes)
+  article.onclick = (event) => { if (exchange.turn !== view.turn && !event.target.closest("button, summary, textarea")) go(view.dialogue, exchange.turn, true) }
+  return { exchange, node: make("div", "exchange", before, article), article, chips, notes, note, codes, body, before, focus, fill: "" }
+}
+const fillText = (one, exchange) => {
+  const fill = JSON.stringify(exchange)
+  if (one.fill === fill || exchange.turn === null) return
+  one.fill = fill // folds that somebody opened stay open: nothing is drawn anew unless its words are other ones
+  one.before.replaceChildren(...(exchange.covered ? [] : exchange.before.map(said)))
+  one.body.replaceChildren(...(exchange.covered ? [cover(view.data.covered, () => show(exchange.turn))] : answer(exchange).filter(Boolean)))
+}
+const fillMarks = (one, now, gold) => {
+  const { turn } = one.exchange
+  if (turn === null) return
+  const own = now.flags.filter((flag) => flag.turn === turn), focused = turn === view.turn
+  const looks = JSON.stringify([own, now.notes[turn], focused, isCovered(turn), gold, view.data.codes, view.data.mayMark])
+  if (one.looks === looks) return
+  one.looks = looks
+  const team = gold.filter((flag) => flag.turn === turn)
+  one.chips.replaceChildren(
+    ...own.map((flag) => chip(flag, flag.name, "", view.data.mayMark && (() => unflag(turn, flag.code)))),
+    ...team.map((flag) => chip(flag, flag.name, "gold")),
+  )
+  const remarks = own.filter(({ note }) => note).map(({ code, note }) => words(`${code}: ${note}`, "small"))
+  if (now.notes[turn]) remarks.push(words(`Your note: ${now.notes[turn]}`, "small"))
+  const reasons = team.filter(({ note }) => note).map(({ code, note }) => words(`${code}: ${note}`, "small"))
+  one.notes.replaceChildren(...remarks, ...(reasons.length ? [fold("Why it was flagged in the gold audit", ...reasons)] : []))
+  one.article.classList.toggle("in-focus", focused)
+  one.article.tabIndex = focused ? 0 : -1
+  if (focused) one.article.setAttribute("aria-current", "true")
+  else one.article.removeAttribute("aria-current")
+  const count = turnsOf(here()).length
+  const flagged = own.length ? `, flagged ${own.map((flag) => `${flag.code} ${SEVERITIES[flag.severity]}`).join(", ")}` : ", not flagged"
+  one.article.setAttribute("aria-label", `Turn ${turn + 1} of ${count}${flagged}`)
+  one.focus.textContent = focused ? "In focus" : "Look at this turn"
+  one.focus.disabled = focused
+  one.codes.replaceChildren(...(focused && view.data.mayMark && !isCovered(turn) ? codeRow(own) : []))
+}
+const codeRow = (own) => [
+  ...view.data.codes.map((code) => codeKey(code, own.some((flag) => flag.code === code.code), () => { flag(code); focusTurn() })),
+  button("code act", [make("kbd", "", "U"), " take back"], () => { takeBack(); focusTurn() }),
+  button("code act", [make("kbd", "", "N"), " note"], openNote),
+]
+const find = (name) => view.root.querySelector(`.${name}`)
+const paint = () => {
+  const dialogue = here()
+  if (!dialogue) return
+  const now = standing(dialogue)
+  if (view.drawn !== dialogue.id || view.parts.length !== dialogue.exchanges.length) {
+    view.drawn = dialogue.id
+    view.parts = dialogue.exchanges.map(part)
+    find("facts").textContent = dialogue.facts
+    find("situation").textContent = dialogue.situation || "The source tells no situation."
+    find("turns").replaceChildren(...view.parts.map(({ node }) => node))
+    find("end").textContent = dialogue.exchanges.length ? "End of the dialogue." : "This dialogue has no messages."
+  }
+  view.parts.forEach((one, place) => { fillText(one, dialogue.exchanges[place]); fillMarks(one, now, dialogue.gold) })
+  find("nothing-more").textContent = now.finished ? "Finished · next dialogue" : "Nothing more to flag here"
+  find("nothing-more").disabled = !view.data.mayMark || !view.data.rubric
+  find("where").textContent = turnsOf(dialogue).length ? `Turn ${view.turn + 1} of ${turnsOf(dialogue).length}` : "No turn"
+  tell()
+}
+const tell = () => {
+  const count = out.waiting.length, acts = count === 1 ? "1 mark" : `${count} marks`
+  const silent = isSilent()
+  const saying = view.refused || (silent && count ? `Not saved yet: the studio does not answer. ${acts} kept in this browser.` : count ? `Saving ${acts}…` : view.receipt)
+  const line = find("said")
+  if (line.textContent !== saying) line.textContent = saying
+  line.classList.toggle("bad", Boolean(view.refused) || (silent && count > 0))
+  line.dataset.waiting = count
+  // The panel beside goes by what the studio knows: until it is where the reader is, a press there would hit another turn.
+  document.querySelector(".st-key-side_panel")?.toggleAttribute("data-behind", view.data.place.dialogue !== view.dialogue || view.data.place.turn !== view.turn)
+}
+const focusTurn = () => view.parts.find(({ exchange }) => exchange.turn === view.turn)?.article?.focus({ preventScroll: true })
+const bringIntoView = (turn) => {
+  focusTurn()
+  const one = turn > 0 ? view.parts.find(({ exchange }) => exchange.turn === turn) : null
+  const target = one?.node ?? find("top") // a dialogue begins at its head
+  target.scrollIntoView({ block: "start", behavior: "auto" })
+}
+
+const KEPT = "input, textarea, select, [contenteditable]:not([contenteditable=false])"
+const ARROWS_MEAN = "[role=radiogroup], [role=radio], [role=tablist], [role=tab], [role=slider], [role=listbox], [role=combobox], [role=menu], [role=grid], summary"
+const isTyping = (event) => {
+  const target = event.composedPath()[0]
+  return event.isComposing || target.matches?.(KEPT) || Boolean(target.closest?.("[role=dialog], dialog")) || Boolean(document.querySelector('[data-testid="stDialog"]'))
+}
+const acts = {
+  j: () => step(1), k: () => step(-1), arrowdown: () => step(1), arrowup: () => step(-1), arrowright: () => step(1), arrowleft: () => step(-1),
+  u: takeBack, n: openNote, s: () => ask("Scores"), "?": () => find("keys").showModal(),
+}
+const meaningOf = (event) => {
+  const key = event.key.toLowerCase()
+  if (event.key === "Enter" && event.shiftKey) return finish
+  if (key.startsWith("arrow") && event.composedPath()[0].closest?.(ARROWS_MEAN)) return null
+  if (event.shiftKey && key !== "?") return null
+  if (key === "enter") return isCovered(view.turn) && !event.composedPath()[0].closest?.("button, a, summary") ? () => show(view.turn) : null
+  const code = view.data.codes.find((one) => one.key?.toLowerCase() === key)
+  return code ? () => flag(code) : Object.hasOwn(acts, key) ? acts[key] : null
+}
+const pressed = (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || !here() || isTyping(event)) return
+  const meaning = meaningOf(event)
+  if (!meaning) return
+  event.preventDefault()
+  event.stopImmediatePropagation() // the same keys on the panel's buttons would act a second time
+  if (!event.repeat || /^(j|k|arrow.*)$/i.test(event.key)) meaning() // a key held down moves on, but marks once
+}
+const leaving = (event) => { closeNote(true); if (hasUnsaved() && !out.keeps) event.preventDefault() }
+const online = () => { if (hasUnsaved()) send() }
+
+const takeIn = (data) => {
+  view.data = data
+  if (out.person !== data.person) unshelve(data.person)
+  const fresh = answered(data)
+  const refused = fresh.filter(({ fault }) => fault).at(-1), saved = fresh.filter(({ saved }) => saved).at(-1)
+  if (refused) view.refused = `Not saved: ${refused.fault}`
+  if (saved) view.receipt = `Saved ${saved.saved} · ${saved.what}`
+  for (const dialogue of [data.here, data.next]) if (dialogue) view.known.set(dialogue.id, { ...view.known.get(dialogue.id), ...dialogue })
+  view.known.get(data.here.id).next = data.nextId
+  for (const id of view.known.keys()) if (![data.here.id, data.next?.id, view.dialogue].includes(id)) view.known.delete(id)
+}
+export default function ({ data, parentElement, setStateValue }) {
+  view.root = parentElement
+  out.emit = (what) => setStateValue("sent", what)
+  out.tell = tell
+  takeIn(data)
+  const { dialogue, turn } = data.place
+  // A button or a link of the page went elsewhere; or the pane is new. Else the reader is where the keys went.
+  if ((data.gone && data.gone !== out.gone) || (!here() && (out.placed || view.dialogue === null))) {
+    goneTo(data.place, data.gone)
+    const moved = view.dialogue !== null
+    Object.assign(view, { dialogue, turn, onward: false })
+    paint()
+    if (moved || turn > 0) setTimeout(() => bringIntoView(turn), 60)
+  } else paint()
+  if (find("turns").childElementCount === 0) { view.drawn = null; paint() } // the page was left and come back to
+  if (view.onward && here()?.next !== undefined) onward()
+  find("nothing-more").onclick = finish
+  find("help").onclick = acts["?"]
+  find("close").onclick = () => find("keys").close()
+  find("key-list").replaceChildren(...data.codes.flatMap(({ key, code, name }) => (key ? [make("dt", "", make("kbd", "", key)), make("dd", "", `${code} ${name}`)] : [])))
+  addEventListener("keydown", pressed, true) // before the page's own keys; a second time changes nothing
+  addEventListener("beforeunload", leaving)
+  addEventListener("online", online)
+  if (hasUnsaved()) sendIn(0)
+  const clock = setInterval(tell, 1000)
+  clearInterval(view.clock)
+  view.clock = clock
+  return () => {
+    closeNote(true)
+    removeEventListener("keydown", pressed, true)
+    removeEventListener("beforeunload", leaving)
+    removeEventListener("online", online)
+    clearInterval(view.clock)
+    rest()
+    document.querySelector(".st-key-side_panel")?.removeAttribute("data-behind")
+    Object.assign(view, { drawn: null, parts: [], dialogue: null })
+  }
+}

@@ -1,0 +1,90 @@
+"""What the dialogue pane is given to draw: texts, marks, codes with their keys. Covered words are not in it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from db.audits import Flag
+from db.rubric_versions import Version
+from pipeline.spans import fault, find_marks, read_spans
+from rubrics.schema import Criterion
+from studio.widgets.audit.dialogue_open import Open, is_shown
+from studio.widgets.audit.dialogue_person import emotion_word
+from studio.widgets.audit.flag_names import name_of_code
+from studio.widgets.audit.turn_parts import Exchange
+
+# Two rows of a keyboard in reading order, without the keys that move (J, K, P), take back (U), note (N) and score (S),
+# and without C and R, which Streamlit keeps for itself.
+KEYS = "1234567890QWETYIOADFGHLZXVBM"
+
+
+def keys_of(version: Version) -> dict[str, str]:
+    """The key of each code, in the rubric's order; codes beyond the last key have none."""
+    return dict(zip(version.rubric.ids, KEYS, strict=False))
+
+
+def codes_data(version: Version | None) -> list[dict[str, Any]]:
+    """Every code that can be set by key or press."""
+    if version is None:
+        return []
+    keys = keys_of(version)
+    return [_code(criterion, keys.get(criterion.id)) for criterion in version.rubric.criteria]
+
+
+def dialogue_data(audit: Open, blur: bool, show_gold: bool) -> dict[str, Any]:
+    """One dialogue with one's own marks; with gold where it is shown."""
+    dialogue = audit.dialogue
+    facts = ["Situation", dialogue.dialogue_id, emotion_word(dialogue), dialogue.mbti]
+    return {
+        "id": dialogue.dialogue_id,
+        "facts": " · ".join(fact for fact in facts if fact),
+        "situation": dialogue.situation.strip(),
+        "exchanges": [_exchange(audit, exchange, blur) for exchange in audit.exchanges],
+        "flags": _flags(audit.state.flags),
+        "gold": _flags(audit.gold if show_gold else ()),
+        "notes": {str(note.turn_index): note.text for note in audit.state.notes if not note.code},
+        "finished": audit.state.finished,
+    }
+
+
+def is_covered(audit: Open, turn: int, blur: bool) -> bool:
+    """Whether that turn's words are kept back until somebody asks to see them."""
+    return blur and audit.is_severe(turn) and not is_shown(audit.dialogue.dialogue_id, turn)
+
+
+def _exchange(audit: Open, exchange: Exchange, blur: bool) -> dict[str, Any]:
+    turn, text = exchange.turn_index, exchange.text
+    if turn is not None and is_covered(audit, turn, blur):
+        return {"turn": turn, "covered": True, "before": []}
+    spans = read_spans(text)
+    problem = fault(text) if find_marks(text) else None
+    return {
+        "turn": turn,
+        "covered": False,
+        "before": [{"role": message.role, "text": message.content.strip()} for message in exchange.before],
+        "spans": {name: said.strip() for name, said in spans._asdict().items() if said},
+        "fault": problem or "",
+        "raw": text if problem else "",
+    }
+
+
+def _flags(flags: Iterable[Flag]) -> list[dict[str, Any]]:
+    return [
+        {
+            "turn": flag.turn_index,
+            "code": flag.code,
+            "severity": flag.severity,
+            "note": flag.note,
+            "name": name_of_code(flag),
+            "rubric": flag.rubric_id,
+            "version": flag.rubric_version,
+        }
+        for flag in flags
+    ]
+
+
+def _code(criterion: Criterion, key: str | None) -> dict[str, Any]:
+    lines = [f"{criterion.id} {criterion.name}", criterion.question]
+    lines += [f"Use when {criterion.use_when}"] if criterion.use_when else []
+    lines += [f"Not when {criterion.avoid_when}"] if criterion.avoid_when else []
+    named = {"code": criterion.id, "name": criterion.name, "severity": criterion.severity}
+    return {**named, "key": key, "help": "\n".join(lines)}

@@ -1,0 +1,1 @@
+"""Pieces of campaigns: making them, how far they are, and working on one on the Audit page."""

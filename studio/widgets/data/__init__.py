@@ -1,0 +1,1 @@
+"""Finding dialogues, keeping what was looked for, and files in and out."""

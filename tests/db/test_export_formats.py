@@ -1,0 +1,180 @@
+"""Dialogues as files for others: each is read back by what it is for, not by the code that wrote it."""
+
+import csv
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from db import audits
+from db.__main__ import main
+from db.exchange import import_file, import_lines
+from db.finding import Filter
+from db.finding_export import ExportFormat, export_file, label_config
+from db.history import recent
+from db.people import SYSTEM, Person, add_person
+from db.rubric_versions import import_version
+from db.store import Store
+from rubrics.errors import UserError
+from rubrics.load import rubric_from
+
+FLAGS = {
+    "id": "flags",
+    "title": "Flags",
+    "purpose": "flags",
+    "criteria": [{"id": code, "name": code, "question": "Does it?", "kind": "binary"} for code in ("blame", "haste")],
+}
+MARKED = """<|understanding_begin|>She is tired.<|understanding_end|>
+<|reasoning_begin|>Rest.<|reasoning_end|>
+<|emotion_begin|>sad<|emotion_end|>
+<|response_begin|>Sleep well 🌙, "dear",
+friend.<|response_end|>"""
+MESSAGES = [
+    {"role": "system", "content": "You listen."},
+    {"role": "user", "content": "=1+1"},
+    {"role": "assistant", "content": MARKED},
+    {"role": "user", "content": "And now?"},
+    {"role": "assistant", "content": "Rest <b>."},
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path / "home")
+    lines = [
+        {"dialogue_id": "d0", "emotion": "sad", "situation": "Nights.", "messages": MESSAGES, "mood": "grey"},
+        {"dialogue_id": "d1", "messages": MESSAGES[1:3]},
+    ]
+    import_lines(opened, SYSTEM, (json.dumps(line).encode() for line in lines), "lines", "made")
+    import_version(opened, SYSTEM, rubric_from(FLAGS), "For the tests.")
+    for name in ("mei", "ana"):
+        add_person(opened, SYSTEM, name, name.title(), ["annotator"])
+    mark(opened, Person("mei", "Mei", ("annotator",)), 0, "blame", "unkind")
+    mark(opened, Person("mei", "Mei", ("annotator",)), 1, "haste", "")
+    mark(opened, Person("ana", "Ana", ("annotator",)), 1, "blame", "")
+    yield opened
+    opened.close()
+
+
+def mark(store: Store, actor: Person, turn: int, code: str, note: str) -> None:
+    by = {"rubric_id": "flags", "rubric_version": 1, "client_id": f"{actor.person_id} {turn} {code}"}
+    audits.flag(store, actor, "d0", turn, code, "red", note, **by)
+
+
+def written(store: Store, path: Path, format: ExportFormat, filter: Filter = Filter()) -> Path:  # noqa: B008
+    assert export_file(store, SYSTEM, filter, format, path) == (1 if filter.text else 2)
+    return path
+
+
+def test_jsonl_comes_back_in(store: Store, tmp_path: Path) -> None:
+    path = written(store, tmp_path / "all.jsonl", "jsonl")
+    other = Store.open(tmp_path / "other")
+    report = import_file(other, SYSTEM, path)
+    assert (report.dialogues_new, report.problems) == (2, [])
+    assert import_file(store, SYSTEM, path).dialogues_known == 2
+    other.close()
+
+
+def test_datasets_opens_the_parquet_file(store: Store, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    path = written(store, tmp_path / "all.parquet", "parquet")
+    rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert rows["dialogue_id"][:] == ["d0", "d1"]
+    assert rows[0]["messages"] == MESSAGES
+    assert (rows[0]["emotion"], rows[0]["situation"], json.loads(rows[0]["extra"])) == (
+        "sad",
+        "Nights.",
+        {"mood": "grey"},
+    )
+    flags = [(one["turn_index"], one["code"], one["person_id"], one["rubric_version"]) for one in rows[0]["flags"]]
+    assert flags == [(0, "blame", "mei", 1), (1, "blame", "ana", 1), (1, "haste", "mei", 1)]
+    assert rows[1]["flags"] == []
+
+
+def test_nothing_found_is_an_empty_file_that_still_opens(store: Store, tmp_path: Path) -> None:
+    nothing = Filter(text="nobody said this")
+    for format in ("jsonl", "csv", "parquet", "labelstudio"):
+        assert export_file(store, SYSTEM, nothing, format, tmp_path / format) == 0
+    table = pyarrow.parquet.read_table(tmp_path / "parquet")
+    assert table.num_rows == 0
+    assert "messages" in table.column_names
+    assert json.loads((tmp_path / "labelstudio").read_text()) == []
+
+
+def test_a_spreadsheet_has_a_turn_a_row_and_no_formula(store: Store, tmp_path: Path) -> None:
+    path = written(store, tmp_path / "all.csv", "csv")
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [(row["dialogue_id"], row["turn_index"]) for row in rows] == [("d0", "0"), ("d0", "1"), ("d1", "0")]
+    assert [row["said"] for row in rows] == ["'=1+1", "And now?", "'=1+1"]
+    assert (rows[0]["response"], rows[0]["turn_emotion"]) == ('Sleep well 🌙, "dear",\nfriend.', "sad")
+    assert rows[1]["flags"] == "blame (red) ana; haste (red) mei"
+
+
+def test_label_studio_tasks_have_the_documented_shape(store: Store, tmp_path: Path) -> None:
+    """https://labelstud.io/tags/paragraphs and /guide/tasks: data, annotations[].result[] with paragraph places.
+
+    Label Studio 1.23.2 took 48 such tasks with 5 annotations and gave the same data and values back.
+    """
+    tasks = json.loads(written(store, tmp_path / "all.json", "labelstudio").read_text())
+    data, annotations = tasks[0]["data"], tasks[0]["annotations"]
+    assert [(one["author"], one["text"]) for one in data["dialogue"]] == [(m["role"], m["content"]) for m in MESSAGES]
+    assert data["annotators"] == ["ana", "mei"]
+    told = [
+        [(item["from_name"], item["type"], item["value"]["start"], item["value"]["end"]) for item in one["result"]]
+        for one in annotations
+    ]
+    label, severity, note = ("flag", "paragraphlabels"), ("severity", "choices"), ("note", "textarea")
+    assert told[0] == [(*label, "4", "4"), (*severity, "4", "4")]
+    assert told[1][:3] == [(*label, "2", "2"), (*severity, "2", "2"), (*note, "2", "2")]
+    region = annotations[1]["result"]
+    assert region[0]["value"]["paragraphlabels"] == ["blame"]
+    assert (region[1]["value"]["choices"], region[2]["value"]["text"]) == (["red"], ["unkind"])
+    assert len({item["id"] for item in region[:3]}) == 1
+    # A browser counts the moon as two.
+    assert (region[0]["value"]["startOffset"], region[0]["value"]["endOffset"]) == (0, len(MARKED) + 1)
+    assert tasks[1]["annotations"] == []
+
+
+def test_the_labelling_interface_names_what_the_tasks_use(store: Store, tmp_path: Path) -> None:
+    tree = ElementTree.fromstring(label_config(["blame", 'a "quoted" <one>']))
+    assert [one.get("value") for one in tree.iter("Label")] == ["blame", 'a "quoted" <one>']
+    tasks = json.loads(written(store, tmp_path / "all.json", "labelstudio").read_text())
+    used = {item["from_name"] for task in tasks for one in task["annotations"] for item in one["result"]}
+    controls = {one.get("name"): one for one in tree.iter() if one.get("toName")}
+    assert used <= set(controls)
+    assert {one.get("toName") for one in controls.values()} == {"dialogue"}
+    shown = tree.find("Paragraphs")
+    assert shown is not None
+    assert (shown.get("name"), shown.get("value")) == ("dialogue", "$dialogue")
+    assert (shown.get("nameKey"), shown.get("textKey")) == ("author", "text")
+
+
+def test_only_what_is_found_goes_out_and_the_diary_says_so(store: Store, tmp_path: Path) -> None:
+    path = written(store, tmp_path / "some.jsonl", "jsonl", Filter(text="and now"))
+    assert [json.loads(line)["dialogue_id"] for line in path.read_text().splitlines()] == ["d0"]
+    assert recent(store, subject_kind="dialogues")[0].action == "export_data"
+
+
+def test_an_annotator_may_not_take_marks_out(store: Store, tmp_path: Path) -> None:
+    mei = Person("mei", "Mei", ("annotator",))
+    for format in ("jsonl", "csv", "parquet", "labelstudio"):
+        with pytest.raises(UserError, match="Mei may not export data"):
+            export_file(store, mei, Filter(), format, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_line_writes_every_format(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = str(store.home)
+    store.close()
+    for format in ("jsonl", "csv", "parquet", "labelstudio"):
+        out = tmp_path / f"out.{format}"
+        assert main(["--home", home, "export", "--format", format, "--out", str(out)]) == 0
+        assert out.stat().st_size > 0
+        assert capsys.readouterr().out == f"{out}: 2 dialogues\n"
+    assert main(["--home", home, "export", "--format", "parquet"]) == 1
+    assert "takes --out FILE" in capsys.readouterr().err

@@ -1,0 +1,243 @@
+"""Flagging by keys in a real browser: what was pressed is in the store once, in order, whatever happens on the way."""
+
+import json
+import os
+import random
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from db.store import Store
+from tests.e2e.browser import settled
+from tests.e2e.conftest import Studio
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+# None of its turns is hard to read, so none is covered before somebody flags it.
+DIALOGUE, TURNS, NEXT = "demo-02", 7, "demo-03"
+CODES = {"1": "CR1", "6": "VA1", "q": "BO1", "o": "ST1"}
+LONG = {"timeout": 40_000}
+
+
+def test_a_flag_by_key_is_there_after_a_reload(person: Callable[[str], Page]) -> None:
+    page = open_audit(person("mei"))
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("1")
+    expect(chips(page, 2)).to_have_text(["■ redCR1 Crisis cue missed×"], timeout=1000)
+    expect(said(page)).to_contain_text("Saved ")
+    expect(page).to_have_url(f"{page.url.split('?')[0]}?dialogue={DIALOGUE}&turn=2")
+    expect(page.locator(".st-key-flagged_CR1")).to_be_visible()  # the panel beside agrees
+    page.reload()
+    settled(page)
+    expect(turn(page, 2)).to_have_attribute("aria-current", "true")
+    page.keyboard.press("o")
+    expect(said(page)).to_contain_text("the turn is covered")  # flagged red, it is covered for whoever comes anew
+    page.keyboard.press("Enter")
+    expect(turn(page, 2).locator(".kardia-response")).to_be_visible()
+    expect(chips(page, 2)).to_have_count(1)
+    page.keyboard.press("u")
+    expect(chips(page, 2)).to_have_count(0)
+    saved(page)
+    expect(page.locator(".st-key-flagged_CR1")).to_have_count(0)
+
+
+def test_letters_typed_in_a_note_flag_nothing_and_the_note_is_kept(
+    studio: Studio, person: Callable[[str], Page]
+) -> None:
+    page = open_audit(person("mei"))
+    page.keyboard.press("6")
+    page.keyboard.press("n")
+    page.keyboard.type("1 quick jump, no 6")
+    page.keyboard.press("Control+Enter")
+    saved(page)
+    turn(page, 1).locator(".kardia-response").click(click_count=3)  # words that are marked are quoted
+    page.keyboard.press("n")
+    quoted = turn(page, 1).locator("textarea").input_value()
+    assert quoted == f"“{turn(page, 1).locator('.kardia-response').inner_text()}”"
+    page.keyboard.press("Escape")
+    page.locator(".st-key-queue summary").click()
+    settled(page)
+    page.locator(".st-key-queue_text input").fill("")
+    page.keyboard.type("1 q")
+    page.keyboard.press("Escape")
+    studio.end()
+    assert [one[:3] for one in marks(studio)] == [("flag", 0, "VA1"), ("flag", 0, "VA1")]
+    assert [one[3] for one in marks(studio)] == ["", "1 quick jump, no 6"]
+
+
+def test_two_hundred_keys_at_twenty_a_second_are_all_there_once_and_in_order(
+    studio: Studio, person: Callable[[str], Page]
+) -> None:
+    page = open_audit(person("mei"))
+    keys = mixed_keys(200, seed=4)
+    press_at_twenty_a_second(page, keys)
+    saved(page)
+    expect(turn(page, expected(keys)[1])).to_have_attribute("aria-current", "true")
+    studio.end()
+    assert [one[:3] for one in marks(studio)] == expected(keys)[0]
+
+
+def test_a_studio_that_stands_still_for_ten_seconds_loses_nothing(
+    studio: Studio, person: Callable[[str], Page]
+) -> None:
+    page = open_audit(person("mei"))
+    keys = mixed_keys(120, seed=11)
+    press_at_twenty_a_second(page, keys[:40])
+    assert studio.process
+    os.kill(studio.process.pid, signal.SIGSTOP)
+    try:
+        stopped = time.monotonic()
+        press_at_twenty_a_second(page, keys[40:80])
+        expect(said(page)).to_contain_text("Not saved yet", timeout=8000)
+        page.wait_for_timeout(max(0.0, 10 - (time.monotonic() - stopped)) * 1000)
+    finally:
+        os.kill(studio.process.pid, signal.SIGCONT)
+    press_at_twenty_a_second(page, keys[80:])
+    saved(page)
+    studio.end()
+    assert [one[:3] for one in marks(studio)] == expected(keys)[0]
+
+
+def test_a_killed_studio_and_a_reload_lose_nothing(studio: Studio, person: Callable[[str], Page]) -> None:
+    page = open_audit(person("mei"))
+    keys = mixed_keys(90, seed=5)
+    press_at_twenty_a_second(page, keys[:30])
+    studio.end(signal.SIGKILL)
+    press_at_twenty_a_second(page, keys[30:60])
+    studio.start()
+    saved(page)  # the page finds the studio again by itself
+    press_at_twenty_a_second(page, keys[60:])
+    page.reload()
+    settled(page)
+    saved(page)
+    studio.end()
+    assert [one[:3] for one in marks(studio)] == expected(keys)[0]
+
+
+def test_shift_enter_finishes_and_the_next_dialogue_is_there_at_once_and_unmarked(
+    studio: Studio, person: Callable[[str], Page]
+) -> None:
+    page = open_audit(person("mei"))
+    assert studio.process
+    os.kill(studio.process.pid, signal.SIGSTOP)  # what is painted now was there before
+    try:
+        page.keyboard.press("Shift+Enter")
+        expect(pane(page).locator(".facts")).to_contain_text(NEXT, timeout=1000)
+    finally:
+        os.kill(studio.process.pid, signal.SIGCONT)
+    saved(page)
+    expect(page).to_have_url(f"{page.url.split('?')[0]}?dialogue={NEXT}&turn=0")
+    page.keyboard.press("6")
+    saved(page)
+    studio.end()
+    assert [(one[4], *one[:3]) for one in marks(studio)] == [(DIALOGUE, "finish", None, ""), (NEXT, "flag", 0, "VA1")]
+
+
+def test_what_is_refused_is_said_and_does_not_stand(studio: Studio, person: Callable[[str], Page]) -> None:
+    page = open_audit(person("mei"))
+    by = {"dialogue": DIALOGUE, "turn": 0, "severity": "red", "note": "", "rubric": "unsafe-turns", "version": 1}
+    acts = [
+        {"id": f"feed-{n}", "pressed": 1, "kind": "flag", "code": code, **by} for n, code in ((1, "ZZ9"), (2, "VA1"))
+    ]
+    page.evaluate("acts => localStorage.setItem('kardia.audit/mei/feed', acts)", json.dumps(acts))
+    page.reload()
+    settled(page)
+    expect(said(page)).to_contain_text("Not saved: unsafe-turns version 1: has no criterion 'ZZ9'")
+    studio.end()
+    assert [one[:3] for one in marks(studio)] == [("flag", 0, "VA1")]
+
+
+def test_a_screen_reader_meets_nothing_serious(person: Callable[[str], Page]) -> None:
+    axe = Path(os.environ.get("AXE_CORE", Path(tempfile.gettempdir()) / "axe.min.js"))
+    if not axe.is_file():
+        pytest.skip("no axe-core: npm pack axe-core, and set AXE_CORE to its axe.min.js")
+    page = open_audit(person("mei"))
+    page.keyboard.press("6")
+    saved(page)
+    page.add_script_tag(path=str(axe))
+    assert serious(page) == []
+    page.keyboard.press("?")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    assert serious(page) == []
+
+
+def serious(page: Page) -> list[Any]:
+    found = page.evaluate("axe.run('.st-key-dialogue_pane', {resultTypes: ['violations']})")
+    return [
+        (one["id"], [node["html"] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def open_audit(page: Page) -> Page:
+    page.goto(f"{page.url.split('?')[0].rstrip('/')}/audit?dialogue={DIALOGUE}&turn=0")
+    settled(page)
+    expect(turn(page, 0)).to_have_attribute("aria-current", "true")
+    return page
+
+
+def pane(page: Page) -> Locator:
+    return page.locator(".st-key-dialogue_pane")
+
+
+def turn(page: Page, index: int) -> Locator:
+    return pane(page).locator("article").nth(index)
+
+
+def chips(page: Page, index: int) -> Locator:
+    return turn(page, index).locator(".kardia-chip")
+
+
+def said(page: Page) -> Locator:
+    return pane(page).locator(".said")
+
+
+def saved(page: Page) -> None:
+    """Every press has been answered."""
+    expect(said(page)).to_have_attribute("data-waiting", "0", **LONG)
+    settled(page)
+
+
+def press_at_twenty_a_second(page: Page, keys: list[str]) -> None:
+    begun = time.monotonic()
+    for number, key in enumerate(keys):
+        page.wait_for_timeout(max(0.0, begun + number * 0.05 - time.monotonic()) * 1000)
+        page.keyboard.press(key)
+
+
+def mixed_keys(count: int, seed: int) -> list[str]:
+    return random.Random(seed).choices(["j", "k", "u", *CODES], weights=[5, 3, 4, 2, 2, 2, 2], k=count)
+
+
+def expected(keys: list[str]) -> tuple[list[tuple[str, int, str]], int]:
+    """What those keys mean by the rules: flag what is not flagged, take back what was flagged last, stay inside."""
+    at, standing, events = 0, {index: [] for index in range(TURNS)}, []
+    for key in keys:
+        if key in "jk":
+            at = min(max(at + (1 if key == "j" else -1), 0), TURNS - 1)
+        elif key == "u" and standing[at]:
+            events.append(("unflag", at, standing[at].pop()))
+        elif key in CODES and CODES[key] not in standing[at]:
+            standing[at].append(CODES[key])
+            events.append(("flag", at, CODES[key]))
+    return events, at
+
+
+def marks(studio: Studio) -> list[tuple[str, int, str, str, str]]:
+    """Everything in the store that was marked by mei, in order."""
+    store = Store.open(studio.home)
+    try:
+        sql = "SELECT kind, turn_index, code, note, dialogue_id FROM audit_events WHERE person_id = 'mei' ORDER BY seq"
+        return [tuple(row.values()) for row in store.rows(sql)]
+    finally:
+        store.close()

@@ -1,0 +1,101 @@
+"""The Data page: what is found, kept and opened, and what each person may look by."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from db.finding import Filter
+from db.finding_saved import filters, save_filter
+from db.people import person
+from studio import service
+
+SignIn = Callable[[AppTest, str], AppTest]
+
+
+@pytest.fixture
+def data(app: AppTest, sign_in: SignIn) -> Callable[[str], AppTest]:
+    def opened(person_id: str) -> AppTest:
+        at = sign_in(app, person_id)
+        at.switch_page("app_pages/data.py").run()
+        assert not at.exception
+        return at
+
+    return opened
+
+
+def said(at: AppTest) -> str:
+    return " ".join(one.value for one in (*at.markdown, *at.caption, *at.info, *at.error))
+
+
+def test_everything_is_there_at_first_and_conditions_narrow_it(data: Callable[[str], AppTest]) -> None:
+    at = data("ravi")
+    assert "**48 dialogues**" in said(at)
+    at.selectbox(key="find_persona_id").set_value("p01").run()
+    expected = service.store().rows("SELECT dialogue_id FROM dialogues WHERE persona_id = 'p01'")
+    assert {button.key for button in at.button if button.key and button.key.startswith("find_open_")} == {
+        f"find_open_{row['dialogue_id']}" for row in expected
+    }
+    at.text_input(key="find_text").set_value("nobody said this").run()
+    assert "No dialogue matches" in said(at)
+    assert not at.exception
+
+
+def test_a_kept_filter_is_opened_by_its_address(data: Callable[[str], AppTest], studio_home: Path) -> None:
+    ravi = person(service.store(), "ravi")
+    at = data("ravi")
+    kept = save_filter(service.store(), ravi, "Exams", Filter(text="exam", mbti="INTP"), shared=True)
+    at.query_params["filter"] = kept.filter_id
+    at.run()
+    assert (at.text_input(key="find_text").value, at.selectbox(key="find_mbti").value) == ("exam", "INTP")
+    assert "found" in said(at)
+    # Other conditions are no longer that filter.
+    at.text_input(key="find_text").set_value("garden").run()
+    assert "filter" not in at.query_params
+    assert at.text_input(key="find_text").value == "garden"
+    assert filters(service.store(), ravi)[0].filter == Filter(text="exam", mbti="INTP")
+    assert not at.exception
+
+
+def test_an_address_that_names_nothing_says_so(data: Callable[[str], AppTest]) -> None:
+    at = data("ravi")
+    at.query_params["filter"] = "f-nowhere"
+    at.run()
+    assert "no filter that you can open" in said(at)
+    assert not at.exception
+
+
+def test_an_annotator_finds_by_their_own_marks_only(data: Callable[[str], AppTest]) -> None:
+    at = data("mei")
+    assert at.selectbox(key="find_flag_by").options == ["Me"]
+    assert at.selectbox(key="find_score_by").options == ["A judge"]
+    assert not [toggle for toggle in at.toggle if toggle.key == "find_disagreement"]
+    at.selectbox(key="find_flag_code").set_value(at.selectbox(key="find_flag_code").options[0]).run()
+    assert "No dialogue matches" in said(at)  # she has flagged nothing
+    assert not at.exception
+
+
+def test_a_shared_filter_on_gold_is_refused_to_an_annotator(data: Callable[[str], AppTest]) -> None:
+    at = data("mei")
+    ines = person(service.store(), "ines")
+    kept = save_filter(service.store(), ines, "Gold", Filter(flag_by="gold"), shared=True)
+    assert kept.filter.flag_by == "gold"
+    at.query_params["filter"] = kept.filter_id
+    at.run()
+    assert "may not find dialogues by the gold audit" in said(at)
+    assert not [button for button in at.button if button.key and button.key.startswith("find_open_")]
+    assert not at.exception
+
+
+def test_only_those_who_may_bring_files_in_and_out(data: Callable[[str], AppTest]) -> None:
+    at = data("mei")
+    assert not [one for one in at.button if one.key == "data_import"]
+    assert not [one for one in at.selectbox if one.key == "data_export_format"]
+
+
+def test_a_researcher_may_bring_files_in_and_out(data: Callable[[str], AppTest]) -> None:
+    at = data("ravi")
+    assert [one for one in at.button if one.key == "data_import"]
+    at.selectbox(key="data_export_format").set_value("labelstudio").run()
+    assert not at.exception
