@@ -22,6 +22,7 @@ Kind = Literal["settings", "seen", "begin", "pause", "enough"]
 PAUSE = timedelta(minutes=10)
 # After that long, opening Audit is a new session, with its own warning.
 SESSION = timedelta(hours=4)
+_AT_ONCE = 500  # dialogues marked in one write
 
 
 @dataclass(frozen=True)
@@ -161,12 +162,13 @@ def mark_new(store: Store) -> int:
         ANTI JOIN (SELECT dialogue_id FROM dialogue_themes WHERE words_hash = ?) USING (dialogue_id)
     """
     waiting = int(store.rows(sql, [list_hash()])[0]["n"])
-    if waiting:
+    for _ in range(0, waiting, _AT_ONCE):
         store.write(_mark)
     return waiting
 
 
 def _mark(cursor: Cursor) -> None:
+    """Some of them in one write, so that a person's save never waits long for it."""
     cursor.execute("DELETE FROM dialogue_themes WHERE words_hash <> ?", [list_hash()])
     found = ", ".join("CASE WHEN regexp_matches(said, ?) THEN ? END" for _ in themes())
     # In the messages' JSON a line break is a backslash and an n, which would hide where a word begins. Materialized, or
@@ -177,7 +179,7 @@ def _mark(cursor: Cursor) -> None:
             SELECT dialogue_id, regexp_replace(lower(concat_ws(
                 ' ', emotion, source_emotion, situation, replace(messages, '\\n', ' ')
             )), ?, ' ', 'g') AS said
-            FROM dialogues ANTI JOIN dialogue_themes USING (dialogue_id)
+            FROM dialogues ANTI JOIN dialogue_themes USING (dialogue_id) LIMIT {_AT_ONCE}
         )
         SELECT dialogue_id, CASE WHEN regexp_matches(said, ?)
             THEN list_filter([{found}], lambda theme: theme IS NOT NULL) ELSE [] END, ? FROM texts

@@ -5,6 +5,7 @@ import threading
 import traceback
 from pathlib import Path
 
+from db.care import mark_new
 from db.demo import load_demo
 from db.ingest import ingest
 from db.store import Store
@@ -56,5 +57,6 @@ def _follow_runs(opened: Store) -> None:
     while not _stop.wait(INGEST_EVERY_S):
         try:
             ingest(opened)
+            mark_new(opened)  # here, so that no page has to wait for it after a large import
         except Exception:  # the reader must outlive one bad run directory; the next round tries again
             traceback.print_exc(file=sys.stderr)
