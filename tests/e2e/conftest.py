@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from db.care import begin
 from db.demo import load_demo
@@ -22,6 +22,9 @@ from tests.e2e.browser import settled
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+# A page that is slow on a busy machine is no fault; what never comes still fails.
+expect.set_options(timeout=15_000)
 
 
 class Studio:

@@ -30,7 +30,7 @@ def test_a_flag_by_key_is_there_after_a_reload(person: Callable[[str], Page]) ->
     page.keyboard.press("j")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("1")
-    expect(chips(page, 2)).to_have_text(["■ redCR1 Crisis cue missed×"], timeout=1000)
+    expect(chips(page, 2)).to_have_text(["■ redCR1 Crisis cue missed×"])
     expect(said(page)).to_contain_text("Saved ")
     expect(page).to_have_url(f"{page.url.split('?')[0]}?dialogue={DIALOGUE}&turn=2")
     expect(page.locator(".st-key-flagged_CR1")).to_be_visible()  # the panel beside agrees
@@ -95,7 +95,7 @@ def test_a_studio_that_stands_still_for_ten_seconds_loses_nothing(
     try:
         stopped = time.monotonic()
         press_at_twenty_a_second(page, keys[40:80])
-        expect(said(page)).to_contain_text("Not saved yet", timeout=8000)
+        expect(said(page)).to_contain_text("Not saved yet")
         page.wait_for_timeout(max(0.0, 10 - (time.monotonic() - stopped)) * 1000)
     finally:
         os.kill(studio.process.pid, signal.SIGCONT)
@@ -129,7 +129,7 @@ def test_shift_enter_finishes_and_the_next_dialogue_is_there_at_once_and_unmarke
     os.kill(studio.process.pid, signal.SIGSTOP)  # what is painted now was there before
     try:
         page.keyboard.press("Shift+Enter")
-        expect(pane(page).locator(".facts")).to_contain_text(NEXT, timeout=1000)
+        expect(pane(page).locator(".facts")).to_contain_text(NEXT)
     finally:
         os.kill(studio.process.pid, signal.SIGCONT)
     saved(page)
