@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
+from rubrics.schema import Purpose
 
 
 class _Config(BaseModel):
@@ -100,15 +101,15 @@ CONFIGS: dict[Stage, type[Config]] = {
     "evaluate": EvaluateConfig,
     "preview": PreviewConfig,
 }
-ANY_PURPOSE = "any"
-# Which purpose of rubric a stage needs; sft learns from dialogues alone, and a draft of any purpose can be tried.
-RUBRIC_PURPOSE: dict[Stage, str | None] = {
-    "regenerate": "gate",
-    "score": "score",
-    "sft": None,
-    "grpo": "score",
-    "evaluate": "score",
-    "preview": ANY_PURPOSE,
+# Which purposes of rubric a stage takes: sft learns from dialogues alone, flags can be judged but earn no reward, and a
+# draft of any purpose can be tried.
+RUBRIC_PURPOSES: dict[Stage, tuple[Purpose, ...]] = {
+    "regenerate": ("gate",),
+    "score": ("score", "flags"),
+    "sft": (),
+    "grpo": ("score",),
+    "evaluate": ("score",),
+    "preview": ("score", "flags", "gate"),
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipeline import processes, provenance
-from pipeline.configs import ANY_PURPOSE, RUBRIC_PURPOSE, resolve
+from pipeline.configs import RUBRIC_PURPOSES, resolve
 from pipeline.endpoints import endpoint
 from pipeline.rundir import FINISHED, Request, RubricRef, RunDir, Stage, Status, new_run_id, utc_now
 from pipeline.stage import EXIT_CANCELLED, EXIT_OURS, End
@@ -198,13 +198,14 @@ def start_detached(arguments: Sequence[str], log: Any) -> subprocess.Popen[bytes
 
 def _reference(stage: Stage, rubric: Rubric | None, reference: RubricRef | None) -> RubricRef | None:
     """The rubric's reference, once the stage can use it; version 0 stands for a file that nobody approved."""
-    purpose = RUBRIC_PURPOSE[stage]
-    if purpose is None:
+    purposes = RUBRIC_PURPOSES[stage]
+    if not purposes:
         return reference
+    told = " or ".join(purposes)
     if rubric is None:
-        raise UserError(f"{stage}: needs a rubric of purpose {purpose}")
-    if purpose not in (ANY_PURPOSE, rubric.purpose):
-        raise UserError(f"{stage}: needs a rubric of purpose {purpose}, and {rubric.id} is for {rubric.purpose}")
+        raise UserError(f"{stage}: needs a rubric of purpose {told}")
+    if rubric.purpose not in purposes:
+        raise UserError(f"{stage}: needs a rubric of purpose {told}, and {rubric.id} is for {rubric.purpose}")
     if reference and reference.hash != rubric.hash:
         raise UserError(f"{stage}: the rubric {rubric.id} is not the version it is said to be; their hashes differ")
     return reference or RubricRef(rubric_id=rubric.id, version=0, hash=rubric.hash)

@@ -18,10 +18,13 @@ from pipeline.configs import ScoreConfig
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Judge, Verdict, verdict_frame
 from pipeline.judging_run import EndpointWatch, Progress, with_judge, work_through, write_beside_earlier
-from pipeline.rewards import Reward, combine
+from pipeline.rewards import Reward, combine, format_reward
 from pipeline.rundir import RunDir
 from pipeline.turns import Turn, turns_of
 from rubrics.errors import UserError
+
+# The outcome of every turn that was judged by flags.
+NO_REWARD = "no_reward"
 
 
 def run(run: RunDir, home: Path) -> None:
@@ -79,12 +82,18 @@ class _Scoring:
 
     def _keep(self, position: int, verdicts: list[Verdict]) -> None:
         turn = self.turns[position]
-        reward = combine(self._rubric, turn.text, turn.gold_emotion, verdicts)
+        reward = self._reward(turn, verdicts)
         self.verdicts[position], self.rewards[position] = verdicts, reward
         address = (turn.dialogue_id, turn.turn_index)
         if self._told.get(address) != (reward.reward, reward.outcome):  # a resumed run does not repeat itself
             names = dict(zip(("dialogue_id", "turn_index"), address, strict=True))
             self.run.append_event("turn_scored", **names, reward=reward.reward, outcome=reward.outcome)
+
+    def _reward(self, turn: Turn, verdicts: list[Verdict]) -> Reward:
+        """Flags say what is wrong with a turn; there is no sum of them to earn."""
+        if self._rubric.purpose == "flags":
+            return Reward(format_reward(turn.text), None, None, None, None, NO_REWARD)
+        return combine(self._rubric, turn.text, turn.gold_emotion, verdicts)
 
     def _summarise(self) -> None:
         """One event with the mean reward (null when no turn has one), and how many verdicts failed in which way."""

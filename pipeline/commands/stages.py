@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import jobs
 from pipeline.commands import add_home
-from pipeline.configs import CONFIGS, RUBRIC_PURPOSE
+from pipeline.configs import CONFIGS, RUBRIC_PURPOSES
 from pipeline.inputs import read_inputs
 from pipeline.rundir import RunDir, Stage
 from pipeline.stage import EXIT_DONE, execute
@@ -59,8 +59,8 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
     parser.add_argument(
         "--inputs", type=Path, metavar="FILE", help="dialogues as KardiaBench lines, .jsonl or .jsonl.gz"
     )
-    if purpose := RUBRIC_PURPOSE[stage]:
-        which = "the draft" if stage == "preview" else f"a rubric of purpose {purpose}"
+    if purposes := RUBRIC_PURPOSES[stage]:
+        which = "the draft" if stage == "preview" else f"a rubric of purpose {' or '.join(purposes)}"
         parser.add_argument("--rubric", type=Path, metavar="FILE", help=f"{which}, YAML")
     if stage == "preview":
         parser.add_argument("--base", type=Path, metavar="FILE", help="the version to hold it against, YAML; none")
@@ -86,7 +86,7 @@ def _check_usage(stage: Stage, parser: ArgumentParser, asked: Namespace) -> None
         return
     if asked.inputs is None:
         parser.error("--out needs --inputs")
-    if RUBRIC_PURPOSE[stage] and asked.rubric is None:
+    if RUBRIC_PURPOSES[stage] and asked.rubric is None:
         parser.error("--out needs --rubric")
 
 
@@ -104,7 +104,7 @@ def _new(stage: Stage, asked: Namespace) -> RunDir:
         stage,
         {name: value for name, value in config.items() if value is not None},
         inputs=read_inputs(asked.inputs),
-        rubric=load_rubric(asked.rubric) if RUBRIC_PURPOSE[stage] else None,
+        rubric=load_rubric(asked.rubric) if RUBRIC_PURPOSES[stage] else None,
         reference=None,
         requested_by=getpass.getuser(),
         reason=asked.reason or "",

@@ -1,9 +1,13 @@
-"""Agreement: how far people agree, and settling where they do not. ?rubric=ID&version=N&view=settle reopens it."""
+"""Agreement: how far people agree, settling where they do not, and the judge beside people.
+
+?rubric=ID&version=N&view=judge reopens it.
+"""
 
 from pathlib import Path
 
 import streamlit as st
 
+from db.people import Action
 from studio import session
 from studio.widgets.agreement.against_gold import against_gold, own_against_gold
 from studio.widgets.agreement.choice import Choice, choose
@@ -11,22 +15,25 @@ from studio.widgets.agreement.downloads import downloads
 from studio.widgets.agreement.figures import figures
 from studio.widgets.agreement.pairs import pairs
 from studio.widgets.agreement.settle import settle
+from studio.widgets.judge.view import judge_view
 from studio.widgets.plain_text import text_style
 from studio.widgets.rubric.changes import rubric_style
 
 _STYLE = Path(__file__).parents[1] / "static/agreement.css"
-_VIEWS = {"figures": "How far people agree", "settle": "Settle disagreements"}
+_VIEWS = {"figures": "How far people agree", "judge": "The judge", "settle": "Settle disagreements"}
+_TAKES: dict[str, Action] = {"figures": "read", "judge": "see_agreement", "settle": "adjudicate"}
 
 
 def view() -> str:
-    """Which half of the page is open; only those who may settle disagreements have two."""
-    if not session.allowed("adjudicate"):
-        return "figures"
+    """Which part of the page is open; each takes its own right."""
+    views = [one for one, takes in _TAKES.items() if session.allowed(takes)]
+    if len(views) == 1:
+        return views[0]
     asked = st.query_params.get("view", "")
     chosen = st.segmented_control(
         "View",
-        list(_VIEWS),
-        default=asked if asked in _VIEWS else "figures",
+        views,
+        default=asked if asked in views else "figures",
         format_func=lambda one: _VIEWS[one],
         key="agreement_view",
         label_visibility="collapsed",
@@ -53,5 +60,7 @@ rubric_style()
 st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
 st.header("Agreement", anchor=False)
 shown = view()
-if choice := choose(of_whom=shown == "figures"):
+if shown == "judge":
+    judge_view()
+elif choice := choose(of_whom=shown == "figures"):
     (settle if shown == "settle" else whole)(choice)

@@ -163,9 +163,9 @@ def test_only_approved_versions_of_the_right_purpose_are_offered_newest_approval
     draft = rubric_versions.open_draft(store, ines, older.rubric_id)
     draft = rubric_versions.save_draft(store, ines, older.rubric_id, {**draft.body, "title": "Warmer"}, draft.revision)
     newer = rubric_versions.submit(store, ines, older.rubric_id, draft.revision, "warmer")
-    assert len(open_page(start="score").selectbox(key="rubric_version").options) == 1, "in review is not approved"
+    assert len(open_page(start="grpo").selectbox(key="rubric_version").options) == 1, "in review is not approved"
     rubric_versions.approve(store, tomas, newer.rubric_id, newer.version, "reads better")
-    options = open_page(start="score").selectbox(key="rubric_version").options
+    options = open_page(start="grpo").selectbox(key="rubric_version").options
     assert [option.split(":")[0] for option in options] == ["Warmer, version 2", "Kardia empathy, version 1"]
     assert "Dr. Tomas Lindqvist" in options[0]
 

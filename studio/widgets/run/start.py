@@ -1,18 +1,19 @@
 """The form that starts a run: what, by which approved rubric version, on which dialogues, how, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from db import people, rubric_versions, runs
+from db import calibration, people, rubric_versions, runs
 from db.rubric_versions import Version
 from db.store import Store
-from pipeline.configs import RUBRIC_PURPOSE
+from pipeline.configs import RUBRIC_PURPOSES
 from pipeline.endpoints import EMBEDDED, Endpoint, load_endpoints
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
+from rubrics.schema import Purpose
 from studio import session
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.config_form import (
@@ -36,7 +37,9 @@ _OPTIONS = ("model", "base", "trained", "judge")
 
 
 def start_form(store: Store) -> None:
-    """The whole form. The address can ask for a stage and a model: ?start=evaluate&trained=RUN_ID."""
+    """The whole form. The address can ask for a stage and a model: ?start=evaluate&trained=RUN_ID; and for a rubric
+    version and the dialogues that people labelled by it: ?start=score&by=unsafe-turns@1&labelled=1.
+    """
     st.page_link(PAGE, label="All runs", icon=":material/arrow_back:", query_params={})
     st.title("Start a run")
     if not session.allowed("start_run"):
@@ -47,7 +50,7 @@ def start_form(store: Store) -> None:
     version = _choose_version(store, stage)
     st.subheader("On which dialogues")
     seed = int(st.session_state.get("config_seed", 0))
-    data = choose_dialogues(store, known_runs, seed)
+    data = choose_dialogues(store, known_runs, seed, _preset_dialogues(store, version))
     st.subheader("How")
     config, seed = _choose_settings(store, stage, known_runs)
     _say_what_will_be_used(stage, config, data, runs.models(store))
@@ -83,15 +86,16 @@ def _choose_stage() -> Stage:
 
 
 def _choose_version(store: Store, stage: Stage) -> Version | None:
-    purpose = RUBRIC_PURPOSE[stage]
+    purposes = RUBRIC_PURPOSES[stage]
     st.subheader("By which rubric")
-    if purpose is None:
+    if not purposes:
         st.caption("None: fine-tuning learns from the dialogues alone.")
         return None
-    offered = approved_versions(store, purpose)
+    offered = approved_versions(store, purposes)
     if not offered:
         st.warning(
-            f"No rubric for this is approved yet ({purpose}). A psychologist who did not write it must approve one.",
+            f"No rubric for this is approved yet ({' or '.join(purposes)}). A psychologist who did not write it must "
+            "approve one.",
             icon=":material/gavel:",
         )
         st.page_link("app_pages/rubrics.py", label="Open rubrics", icon=":material/rule:")
@@ -99,20 +103,32 @@ def _choose_version(store: Store, stage: Stage) -> Version | None:
     known = names(store)
     by_id = {f"{version.rubric_id}@{version.version}": version for version in offered}
     words = {id_: _version_words(version, known) for id_, version in by_id.items()}
-    chosen = by_id[st.selectbox("Approved version", list(by_id), format_func=words.__getitem__, key="rubric_version")]
+    asked = st.query_params.get("by", "")
+    place = list(by_id).index(asked) if asked in by_id else 0
+    chosen = by_id[
+        st.selectbox("Approved version", list(by_id), place, format_func=words.__getitem__, key="rubric_version")
+    ]
     plain_text(chosen.reason, "small")
     return chosen
 
 
-def approved_versions(store: Store, purpose: str) -> list[Version]:
-    """Every approved version of a purpose, the newest approval first; older versions stay usable until retired."""
+def approved_versions(store: Store, purposes: Sequence[Purpose]) -> list[Version]:
+    """Every approved version of these purposes, purpose by purpose, the newest approval first; older versions stay
+    usable until retired.
+    """
     found = [
         version
         for rubric in rubric_versions.rubrics(store)
         for version in rubric_versions.versions(store, rubric.rubric_id)
-        if version.state == "approved" and version.rubric.purpose == purpose
+        if version.state == "approved" and version.rubric.purpose in purposes
     ]
-    return sorted(found, key=lambda version: str(version.decided_at), reverse=True)
+    newest = sorted(found, key=lambda version: str(version.decided_at), reverse=True)
+    return sorted(newest, key=lambda version: purposes.index(version.rubric.purpose))
+
+
+def _preset_dialogues(store: Store, version: Version | None) -> list[str]:
+    """Those that people labelled by the version, where the address asks for them: what a judge is held against."""
+    return calibration.labelled(store, version) if version and "labelled" in st.query_params else []
 
 
 def _version_words(version: Version, known: dict[str, str]) -> str:
@@ -185,7 +201,7 @@ def _finish(
         label_visibility="collapsed",
         placeholder="What do you want to find out? Others read this beside the results.",
     )
-    ready = bool(data.ids) and (version or RUBRIC_PURPOSE[stage] is None) and not misfit(stage, config)
+    ready = bool(data.ids) and (version or not RUBRIC_PURPOSES[stage]) and not misfit(stage, config)
     if not st.button(
         "Start the run", key="submit_run", type="primary", icon=":material/play_arrow:", disabled=not ready
     ):

@@ -62,6 +62,7 @@ OUTCOMES = {
     "budget_stopped": "The budget was used up",
     "no_gold_emotion": "The dialogue's emotion is not known",
     "not_judged": "Not judged",
+    "no_reward": "Flags earn no reward",
     "prompt_too_long": "The dialogue was too long for the model",
 }
 MEASURES = {
