@@ -17,6 +17,7 @@ from pipeline.client import Client, EndpointError, Reply
 from pipeline.parts import missing, parts_of
 from pipeline.questions import AnswerBook, Question, all_scored, questions_of
 from pipeline.turns import Turn
+from rubrics.overall import as_asked
 from rubrics.render import judge_messages
 from rubrics.schema import Part, Rubric, Rule
 
@@ -86,7 +87,7 @@ class Judge:
         self.cache = cache
         self.temperature = temperature
         self.rubric_version = rubric_version
-        self._criteria = [c for c in rubric.criteria if only is None or c.id in only]
+        self._criteria = [c for c in as_asked(rubric).criteria if only is None or c.id in only]
         self._rubric_hash = rubric.hash
         self._book = AnswerBook(client.endpoint, temperature, cache)
         self._questions = questions_of(rubric, only)

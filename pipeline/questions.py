@@ -14,6 +14,7 @@ from pipeline.client import Reply
 from pipeline.endpoints import Endpoint
 from pipeline.parts import missing, parts_of
 from pipeline.turns import Turn
+from rubrics.overall import as_asked
 from rubrics.render import answer_schema, parts_text, rubric_text
 from rubrics.schema import Criterion, Part, Rubric
 
@@ -44,7 +45,7 @@ class Answered(NamedTuple):
 def questions_of(rubric: Rubric, only: Collection[str] | None = None) -> list[Question]:
     """One question for each distinct set of parts that criteria read; `only` leaves out criteria of other ids."""
     groups: dict[tuple[Part, ...], list[Criterion]] = {}
-    for criterion in rubric.criteria:
+    for criterion in as_asked(rubric).criteria:
         if criterion.kind != "rule" and (only is None or criterion.id in only):
             groups.setdefault(criterion.reads, []).append(criterion)
     return [_question(rubric, reads, criteria) for reads, criteria in groups.items()]

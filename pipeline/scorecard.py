@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.emotions import GROUP_OF
 from pipeline.rewards import combine, emotion_reward, format_reward
 from pipeline.turns import Turn
+from rubrics.overall import as_asked
 from rubrics.schema import Rubric
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ Measured = Mapping[Address, Mapping[str, Value]]
 
 def measures_of(rubric: Rubric) -> tuple[str, ...]:
     """Every measure: format, emotion, emotion_group as shares, each criterion on its scale, rubric and reward 0–1."""
-    return (*TURN_MEASURES, *rubric.ids, *WHOLE_MEASURES)
+    return (*TURN_MEASURES, *as_asked(rubric).ids, *WHOLE_MEASURES)
 
 
 def measure(rubric: Rubric, turn: Turn, verdicts: "Sequence[Verdict]") -> dict[str, Value]:
@@ -60,7 +61,7 @@ def measure(rubric: Rubric, turn: Turn, verdicts: "Sequence[Verdict]") -> dict[s
         "format": Value(format_reward(turn.text)),
         "emotion": Value(emotion_reward(turn.text, turn.gold_emotion)),
         "emotion_group": Value(_same_group(turn)),
-        **{i: judged.get(i, Value(None, "not_judged")) for i in rubric.ids},
+        **{i: judged.get(i, Value(None, "not_judged")) for i in as_asked(rubric).ids},
         "rubric": Value(reward.r_rubric, failed if verdicts else "not_judged"),
         "reward": Value(reward.reward, reward.outcome),
     }

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.budget import Need, call_cost
 from pipeline.questions import AnswerBook, Question, questions_of
 from pipeline.turns import Turn
-from rubrics.aggregate import gate
+from rubrics.aggregate import Total, cautioning, gate
+from rubrics.aggregate import passes as total_passes
 from rubrics.impact import to_judge_again
-from rubrics.recompute import ROUNDING
+from rubrics.overall import as_asked
 from rubrics.schema import Rubric
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ class Trial:
     """A draft and the approved version that it is held against; without one the draft stands alone."""
 
     def __init__(self, draft: Rubric, base: Rubric | None) -> None:
-        self.draft = draft
-        self.base = base
-        self.of_draft = frozenset(to_judge_again(base, draft) if base else draft.ids)
-        self.questions: list[Question] = questions_of(draft, self.of_draft)
-        if base:
-            self.questions += questions_of(base)
+        self.draft = as_asked(draft)
+        self.base = as_asked(base) if base else None
+        self.of_draft = frozenset(to_judge_again(self.base, self.draft))
+        self.questions: list[Question] = questions_of(self.draft, self.of_draft)
+        if self.base:
+            self.questions += questions_of(self.base)
 
     def need(self, turn: Turn, book: AnswerBook) -> Need:
         """The calls that are still to be made for a turn, and their expected cost."""
@@ -63,9 +64,7 @@ def passes(rubric: Rubric, scores: Mapping[str, float | None], reward: "Reward")
     if rubric.purpose == "gate":
         verdict = gate(rubric, scores)
         return None if verdict is None else verdict != "FAIL"
-    if reward.r_rubric is None:
-        return None
-    return reward.vetoed_by is None and reward.r_rubric >= rubric.aggregate.pass_mark - ROUNDING
+    return total_passes(rubric, Total(reward.r_rubric, reward.vetoed_by, cautioning(rubric, scores)))
 
 
 def chosen(turns: Iterable[Turn], addresses: Sequence[tuple[str, int]]) -> list[Turn]:

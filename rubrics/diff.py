@@ -30,11 +30,15 @@ _CRITERION_KINDS: dict[str, ChangeKind] = {
     "points": "weight",
     "weight": "weight",
     "veto": "aggregation",
+    "limited_by": "aggregation",
     "reads": "reads",
     "severity": "severity",
     "tags": "wording",
     "replaces": "wording",
 }
+# One overall score and one for each criterion are answers to other questions.
+_AGGREGATE_KINDS: dict[str, ChangeKind] = {"scoring": "meaning"}
+_TOLD_TO_THE_JUDGE = {"name", "limited_by", "aggregate.method"}
 _COMPARED_APART = {"anchors", "examples", "criteria", "aggregate", "reward", "archived"}
 
 Piece = Rubric | Criterion | Aggregate | RewardWeights
@@ -73,7 +77,8 @@ def compare(old: Rubric | None, new: Rubric) -> list[Change]:
     for criterion in new.criteria:
         earlier = before.get(criterion.id)
         changes += _of_a_criterion(earlier, criterion) if earlier else [_whole(criterion, "added")]
-    return changes + _of_the_archive(old, new)
+    changes += _of_the_archive(old, new)
+    return [_under_one_score(change) for change in changes] if new.aggregate.scoring == "implicit" else changes
 
 
 def words(before: str, after: str) -> list[tuple[WordOp, str]]:
@@ -92,6 +97,12 @@ def words(before: str, after: str) -> list[tuple[WordOp, str]]:
     return runs
 
 
+def _under_one_score(change: Change) -> Change:
+    """Where a judge gives one score for the whole, what counts how much is a part of the question."""
+    weighs = change.kind in ("weight", "order") and not change.field.startswith("reward.")
+    return change._replace(kind="meaning") if weighs or change.field in _TOLD_TO_THE_JUDGE else change
+
+
 def _whole(criterion: Criterion, kind: Literal["added", "removed"]) -> Change:
     text = criterion_text(criterion)
     before, after = (text, None) if kind == "removed" else (None, text)
@@ -100,7 +111,7 @@ def _whole(criterion: Criterion, kind: Literal["added", "removed"]) -> Change:
 
 def _of_the_whole(old: Rubric, new: Rubric) -> list[Change]:
     changes = _of_fields(None, old, new, _RUBRIC_KINDS, "meaning")
-    changes += _of_fields(None, old.aggregate, new.aggregate, {}, "aggregation", "aggregate.")
+    changes += _of_fields(None, old.aggregate, new.aggregate, _AGGREGATE_KINDS, "aggregation", "aggregate.")
     changes += _of_fields(None, old.reward, new.reward, {}, "weight", "reward.")
     return changes + _of_order(old, new)
 
@@ -179,4 +190,6 @@ def _in_words(value: Any) -> str | None:
         return f"at most {value.max_words} words"
     if isinstance(value, tuple):
         return ", ".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:.12g}" if isinstance(value, float | int) else value

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from rubrics.diff import Change, ChangeKind, compare
+from rubrics.overall import as_asked
 from rubrics.schema import Criterion, Rubric
 
 
@@ -64,8 +65,13 @@ CONSEQUENCES: dict[ChangeKind, Consequence] = {
         "",
     ),
     "weight": Consequence(_EVERY_VERDICT, "rewards and passing at once", "", ""),
-    "aggregation": Consequence(_EVERY_VERDICT, "rewards, vetoes and passing at once", "", ""),
-    "severity": Consequence(_EVERY_VERDICT, "", "", "flags given from now on carry the new severity"),
+    "aggregation": Consequence(_EVERY_VERDICT, "rewards, vetoes, cautions and passing at once", "", ""),
+    "severity": Consequence(
+        _EVERY_VERDICT,
+        "rewards and passing, where the rubric gives severities an effect",
+        "",
+        "flags given from now on carry the new severity",
+    ),
     "wording": Consequence(_EVERY_VERDICT, "", "", ""),
     "order": Consequence(_EVERY_VERDICT, "which veto is named, where more than one criterion vetoes a turn", "", ""),
 }
@@ -74,11 +80,18 @@ _ASKS_ANEW: frozenset[ChangeKind] = frozenset({"added", "meaning", "anchor", "ex
 
 
 def to_judge_again(old: Rubric | None, new: Rubric) -> tuple[str, ...]:
-    """Ids of the criteria of `new` whose stored verdicts no longer hold, in its order; all of them without `old`."""
+    """Ids of the criteria, as `new` asks them, whose stored verdicts no longer hold; all of them without `old`."""
+    new = as_asked(new)
     if old is None:
         return new.ids
+    old = as_asked(old)
     changes = [change for change in compare(_as_asked(old), _as_asked(new)) if change.kind in _ASKS_ANEW]
     return tuple(c.id for c in new.criteria if _asked_anew(c, old, changes))
+
+
+def means_anew(old: Rubric, new: Rubric) -> tuple[str, ...]:
+    """Ids of the criteria of `new` that mean something else for people, who score each one however a judge does."""
+    return to_judge_again(_explicit(old), _explicit(new))
 
 
 def only_recomputes(old: Rubric, new: Rubric) -> bool:
@@ -107,9 +120,14 @@ def _asked_anew(criterion: Criterion, old: Rubric, changes: Iterable[Change]) ->
     return any(change.criterion_id in (None, criterion.id) for change in changes)
 
 
+def _explicit(rubric: Rubric) -> Rubric:
+    return rubric.model_copy(update={"aggregate": rubric.aggregate.model_copy(update={"scoring": "explicit"})})
+
+
 def _as_asked(rubric: Rubric) -> Rubric:
     """The rubric without the links of its examples to real turns, which no judge is shown."""
-    return rubric.model_copy(update={"criteria": tuple(_unlinked(criterion) for criterion in rubric.criteria)})
+    asked = as_asked(rubric)
+    return asked.model_copy(update={"criteria": tuple(_unlinked(criterion) for criterion in asked.criteria)})
 
 
 def _unlinked(criterion: Criterion) -> Criterion:

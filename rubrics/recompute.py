@@ -9,7 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rubrics.aggregate import ROUNDING
+from rubrics.overall import as_asked
 from rubrics.schema import Rubric
+from rubrics.severity import Reach, can_hold_back, cautions_at, vetoes_at
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -18,39 +21,51 @@ Whole = npt.NDArray[np.int64]
 FAIL, PASS, SOLVED, UNKNOWN = 0, 1, 2, -1
 # TRL divides by the deviation plus this much.
 EPSILON = 1e-4
-# Differences below this are rounding: rewards are at most 1 and a double carries sixteen digits.
-ROUNDING = 1e-9
 
 
 class Totals(NamedTuple):
     """`values` in 0–1, NaN where a criterion has no score; `vetoed_by` the position of the first criterion that vetoes,
-    in the rubric's order, or −1.
+    in the rubric's order, or −1; `cautions` how many yellow criteria hold the reward back, all 0 when None.
     """
 
     values: Floats
     vetoed_by: Whole
+    cautions: Whole | None = None
 
-    def at(self, rows: Whole) -> Floats:
-        """The values of some rows, with 0 wherever a criterion vetoes."""
-        return np.where(self.vetoed_by[rows] >= 0, 0.0, self.values[rows])
+    def at(self, rubric: Rubric, rows: Whole) -> Floats:
+        """The values of some rows as cautions leave them, with 0 wherever a criterion vetoes."""
+        return np.where(self.vetoed_by[rows] >= 0, 0.0, self.held(rubric, self.values)[rows])
+
+    def held(self, rubric: Rubric, numbers: Floats) -> Floats:
+        """Numbers of all rows as cautions leave them, by the rule of `rubrics.severity.held`."""
+        if self.cautions is None:
+            return numbers
+        if (cap := rubric.aggregate.yellow_cap) is not None:
+            return np.where(self.cautions > 0, np.minimum(numbers, cap), numbers)
+        penalty = rubric.aggregate.yellow_penalty or 0.0
+        return np.where(self.cautions > 0, np.maximum(numbers - self.cautions * penalty, 0.0), numbers)
 
 
 def totals(rubric: Rubric, scores: Floats, lacking: Flags | None = None) -> Totals:
-    """One number and the veto for each turn.
+    """One number, the veto and the cautions for each turn.
 
-    `scores`: turns × criteria in the rubric's order, NaN = no score. `lacking`: of the same shape, true where a
-    criterion abstained because the answer has nothing of what it reads; that earns the lowest score and vetoes nothing.
+    `scores`: turns × criteria as they are asked (`rubrics.overall.as_asked`), in that order, NaN = no score.
+    `lacking`: of the same shape, true where a criterion abstained because the answer has nothing of what it reads; that
+    earns the lowest score, and neither vetoes nor cautions.
     Raises ValueError for a score outside its scale.
     """
-    units = [_units(rubric, scores, lacking, position) for position in range(len(rubric.criteria))]
-    values = _values(rubric, units)
-    return Totals(values, _vetoes(rubric, scores, ~np.isnan(values)))
+    asked = as_asked(rubric)
+    units = [_units(asked, scores, lacking, position) for position in range(len(asked.criteria))]
+    values = _values(asked, _counted(asked, units))
+    known = ~np.isnan(values)
+    return Totals(values, _vetoes(asked, scores, known), _cautions(asked, scores, known))
 
 
 def rewards(rubric: Rubric, found: Totals, r_format: Floats, r_emotion: Floats) -> Floats:
-    """(w_f·format + w_e·emotion + w_r·value) / (w_f + w_e + w_r), weights from the rubric; 0 where a criterion vetoes.
+    """(w_f·format + w_e·emotion + w_r·value) / (w_f + w_e + w_r), weights from the rubric; less where yellow criteria
+    hold it back, 0 where a criterion vetoes.
 
-    NaN unless every part with a weight above 0 is known, and every score where a criterion can veto (Kardia-R1's
+    NaN unless every part with a weight above 0 is known, and every score where one can veto or caution (Kardia-R1's
     Rubric-ERL; the pipeline combines rewards by the same rule).
     """
     weights = (rubric.reward.format, rubric.reward.emotion, rubric.reward.rubric)
@@ -60,15 +75,17 @@ def rewards(rubric: Rubric, found: Totals, r_format: Floats, r_emotion: Floats) 
         if weight:
             summed += weight * part
     summed /= rubric.reward.total
-    if any(criterion.veto for criterion in rubric.criteria):
+    if can_hold_back(rubric):
         summed[np.isnan(found.values)] = np.nan
+        summed = found.held(rubric, summed)
         summed[(found.vetoed_by >= 0) & ~np.isnan(summed)] = 0.0
     return summed
 
 
 def passing(rubric: Rubric, found: Totals) -> Flags:
-    """Whether each turn passes: its number is known, nothing vetoes it, and it reaches the pass mark."""
-    return (found.vetoed_by < 0) & (found.values >= rubric.aggregate.pass_mark - ROUNDING)
+    """Whether each turn passes: its number is known, nothing vetoes it, and held back it reaches the pass mark."""
+    numbers = found.held(rubric, found.values)
+    return (found.vetoed_by < 0) & (numbers >= rubric.aggregate.pass_mark - ROUNDING)
 
 
 def gates(rubric: Rubric, scores: Floats) -> Whole:
@@ -141,23 +158,46 @@ def _units(rubric: Rubric, scores: Floats, lacking: Flags | None, position: int)
     return units
 
 
-def _values(rubric: Rubric, units: list[Floats]) -> Floats:
-    """By the rubric's method; one unknown unit makes the value unknown, whatever its weight."""
-    if rubric.aggregate.method == "minimum":
-        return np.asarray(np.minimum.reduce(units))
-    points = rubric.aggregate.method == "points"
+def _counted(rubric: Rubric, units: list[Floats]) -> list[Floats]:
+    """How far each criterion counts: no further than what limits it."""
+    limits = [rubric.ids.index(c.limited_by or c.id) for c in rubric.criteria]
+    return [np.minimum(unit, units[limit]) for unit, limit in zip(units, limits, strict=True)]
+
+
+def _values(rubric: Rubric, shares: list[Floats]) -> Floats:
+    """By the rubric's method; one unknown share makes the value unknown, whatever its weight."""
+    method = rubric.aggregate.method
+    if method == "minimum":
+        return np.asarray(np.minimum.reduce(shares))
+    if method == "saturating":
+        steep = rubric.aggregate.saturation
+        shares = [np.expm1(-steep * share) / np.expm1(-steep) for share in shares]
+    points = method == "points"
     factors = [(c.points or 0.0) if points else c.weight for c in rubric.criteria]
-    summed = np.zeros(len(units[0]))
-    for factor, unit in zip(factors, units, strict=True):
-        summed += factor * unit
+    summed = np.zeros(len(shares[0]))
+    for factor, share in zip(factors, shares, strict=True):
+        summed += factor * share
     summed /= sum(factor for factor in factors if factor > 0)
     return np.clip(summed, 0.0, 1.0) if points else summed
 
 
 def _vetoes(rubric: Rubric, scores: Floats, known: Flags) -> Whole:
-    """A lacking score is NaN here and at or below nothing, so that it cannot veto."""
+    """A lacking score is NaN here and within no reach, so that it cannot veto."""
     vetoed_by = np.full(len(scores), -1, dtype=np.int64)
     for position in reversed(range(len(rubric.criteria))):
-        if veto := rubric.criteria[position].veto:
-            vetoed_by[known & (scores[:, position] <= veto.at_or_below)] = position
+        reach = vetoes_at(rubric, rubric.criteria[position])
+        if reach != Reach():
+            vetoed_by[known & _within(reach, scores[:, position])] = position
     return vetoed_by
+
+
+def _cautions(rubric: Rubric, scores: Floats, known: Flags) -> Whole | None:
+    reaches = [cautions_at(rubric, criterion) for criterion in rubric.criteria]
+    if all(reach == Reach() for reach in reaches):
+        return None
+    flagged = [known & _within(reach, scores[:, position]) for position, reach in enumerate(reaches)]
+    return np.asarray(np.sum(flagged, axis=0), dtype=np.int64)
+
+
+def _within(reach: Reach, scores: Floats) -> Flags:
+    return np.asarray((scores <= reach.low) | (scores >= reach.high))

@@ -48,7 +48,7 @@ def rubric_text(rubric: Rubric, criteria: Sequence[Criterion]) -> str:
     return _RUBRIC_HALF.substitute(
         title=rubric.title,
         instructions=rubric.instructions,
-        criteria="\n\n".join(_criterion_text(criterion) for criterion in criteria),
+        criteria="\n\n".join(criterion_text(criterion) for criterion in criteria),
         ids=_ids(criteria),
         reason_chars=REASON_CHARS,
         form=_form(criteria),
@@ -88,8 +88,9 @@ def _apart(mark: re.Match[str]) -> str:
     return " >" if mark[0] == ">" else f"{mark[0]} "
 
 
-def _criterion_text(criterion: Criterion) -> str:
-    lines = [f"## {criterion.id}: {criterion.name}", criterion.question, *_scale_lines(criterion)]
+def criterion_text(criterion: Criterion, heading: str = "##") -> str:
+    """One criterion as a judge reads it: its question, what each score means, when to use it, its examples."""
+    lines = [f"{heading} {criterion.id}: {criterion.name}", criterion.question, *_scale_lines(criterion)]
     lines += [f"Use it when: {criterion.use_when}"] if criterion.use_when else []
     lines += [f"Do not use it when: {criterion.avoid_when}"] if criterion.avoid_when else []
     lines += [_example_text(example) for example in criterion.examples]

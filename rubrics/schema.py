@@ -15,6 +15,8 @@ Slug = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Anchor = Annotated[str, Field(min_length=1)]
 Tag = Annotated[str, Field(min_length=1)]
 
+# The criterion that stands for all of them where a judge gives one score for the whole rubric.
+OVERALL = "overall"
 PARTS: tuple[Part, ...] = ("profile", "situation", "history", "understanding", "reasoning", "emotion", "response")
 
 
@@ -55,8 +57,9 @@ class Rule(_Piece):
 class Criterion(_Piece):
     """One question about one turn.
 
-    `tags` sort criteria as exchange formats do (HealthBench's axis:accuracy, say). `replaces` names the criteria that
-    this one was split or merged from. Neither is shown to a judge.
+    `limited_by` names another criterion: this one counts only as far as that one is met. `tags` sort criteria as
+    exchange formats do (HealthBench's axis:accuracy, say). `replaces` names the criteria that this one was split or
+    merged from. None of the three is shown to a judge.
     """
 
     id: Slug
@@ -70,6 +73,7 @@ class Criterion(_Piece):
     examples: tuple[Example, ...] = ()
     severity: Severity = "none"
     veto: Veto | None = None
+    limited_by: Slug | None = None
     rule: Rule | None = None
     use_when: str = ""
     avoid_when: str = ""
@@ -117,12 +121,26 @@ class Criterion(_Piece):
 class Aggregate(_Piece):
     """How the criteria's scores become one number (or, for a gate, one of FAIL, PASS, SOLVED).
 
-    A turn passes a score rubric when nothing vetoes it and its number is at least `pass_mark` (0–1).
+    A turn passes a score rubric when nothing vetoes it and its number is at least `pass_mark` (0–1). `saturation` is
+    how fast returns diminish under the method saturating (towards 0: not at all). With `scoring` implicit a judge gives
+    one overall score instead of one for each criterion. With `red_veto` a red criterion at its worst sets the reward to
+    0; each yellow one at its worst takes `yellow_penalty` off, or they keep the reward at `yellow_cap` or below.
     """
 
-    method: Literal["weighted_mean", "points", "minimum", "gate"] = "weighted_mean"
+    method: Literal["weighted_mean", "points", "minimum", "saturating", "gate"] = "weighted_mean"
     solved_by: str | None = None
     pass_mark: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
+    saturation: float = Field(default=2.0, gt=0, le=20, allow_inf_nan=False)
+    scoring: Literal["explicit", "implicit"] = "explicit"
+    red_veto: bool = False
+    yellow_cap: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False)
+    yellow_penalty: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one_way_for_yellow(self) -> "Aggregate":
+        if self.yellow_cap is not None and self.yellow_penalty is not None:
+            raise ValueError("give yellow_cap or yellow_penalty, not both")
+        return self
 
 
 class RewardWeights(_Piece):
@@ -177,7 +195,7 @@ class Rubric(_Piece):
             raise ValueError(
                 f"criterion id {', '.join(twice)} is used more than once; ids must be unique, archived ones included"
             )
-        if self.aggregate.method == "weighted_mean" and not any(c.weight for c in self.criteria):
+        if self.aggregate.method in ("weighted_mean", "saturating") and not any(c.weight for c in self.criteria):
             raise ValueError("every weight is 0, so no criterion could move the score")
         if (self.purpose == "gate") != (self.aggregate.method == "gate"):
             raise ValueError("purpose gate and aggregate.method gate go together: give both or neither")
@@ -186,6 +204,9 @@ class Rubric(_Piece):
                 "a gate needs aggregate.solved_by, the id of the criterion that says the dialogue is SOLVED"
             )
         self._points_can_be_earned()
+        self._limits_make_sense()
+        if self.aggregate.scoring == "implicit":
+            self._overall_can_be_asked()
         return self
 
     def _points_can_be_earned(self) -> None:
@@ -195,6 +216,26 @@ class Rubric(_Piece):
             raise ValueError(f"aggregate.method points needs points for every criterion; {without[0]} has none")
         if not any(c.points and c.points > 0 for c in self.criteria):
             raise ValueError("aggregate.method points needs a criterion with points above 0, or nothing can be earned")
+
+    def _limits_make_sense(self) -> None:
+        """A limit goes between merits: with a fault on either side a better reply could earn less."""
+        faults = {c.id for c in self.criteria if self.aggregate.method == "points" and (c.points or 0) < 0}
+        for criterion in self.criteria:
+            other = criterion.limited_by
+            if other is None:
+                continue
+            if other == criterion.id or other not in self.ids:
+                raise ValueError(
+                    f"criterion {criterion.id}: limited_by must name another criterion in use, not {other}"
+                )
+            if fault := next((one for one in (criterion.id, other) if one in faults), None):
+                raise ValueError(f"criterion {criterion.id}: limited_by goes between merits, and {fault} is a fault")
+
+    def _overall_can_be_asked(self) -> None:
+        if self.purpose != "score":
+            raise ValueError("aggregate.scoring implicit is for rubrics of purpose score")
+        if OVERALL in self.ids:
+            raise ValueError(f"aggregate.scoring implicit keeps the id {OVERALL} for the overall score; rename yours")
 
     def criterion(self, criterion_id: str) -> Criterion:
         """The criterion of that id; KeyError if there is none."""

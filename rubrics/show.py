@@ -2,7 +2,7 @@
 
 import textwrap
 
-from rubrics.schema import Criterion, Example, Rubric
+from rubrics.schema import Aggregate, Criterion, Example, Rubric
 
 WIDTH = 100
 
@@ -47,7 +47,17 @@ def _total(rubric: Rubric) -> str:
         return "each criterion is a flag of its own"
     reward = rubric.reward
     weights = f"format {reward.format:g}, emotion {reward.emotion:g}, rubric {reward.rubric:g}"
-    return f"{rubric.aggregate.method} · reward {weights}"
+    return " · ".join([*_method(rubric.aggregate), f"reward {weights}"])
+
+
+def _method(aggregate: Aggregate) -> list[str]:
+    """How scores become one number, and what severities do beside it."""
+    steep = f", saturation {aggregate.saturation:g}" if aggregate.method == "saturating" else ""
+    facts = ["one overall score" if aggregate.scoring == "implicit" else f"{aggregate.method}{steep}"]
+    facts += ["red at its worst sets the reward to 0"] if aggregate.red_veto else []
+    cap, penalty = aggregate.yellow_cap, aggregate.yellow_penalty
+    facts += [f"yellow at its worst keeps the reward at {cap:g} or below"] if cap is not None else []
+    return facts + ([f"each yellow at its worst takes {penalty:g} off"] if penalty is not None else [])
 
 
 def _facts(criterion: Criterion) -> str:
@@ -58,6 +68,7 @@ def _facts(criterion: Criterion) -> str:
     facts += [f"at most {criterion.rule.max_words} words"] if criterion.rule else []
     facts += [f"severity {criterion.severity}"] if criterion.severity != "none" else []
     facts += [f"a score at or below {criterion.veto.at_or_below:g} sets the reward to 0"] if criterion.veto else []
+    facts += [f"counts only as far as {criterion.limited_by} is met"] if criterion.limited_by else []
     return " · ".join(facts)
 
 

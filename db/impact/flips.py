@@ -8,7 +8,8 @@ import numpy as np
 from db.impact.record import SHOWN, Flip
 from db.impact.rows import Addresses, Rows
 from db.impact.sides import Side
-from rubrics.recompute import ROUNDING, Whole
+from rubrics.aggregate import ROUNDING
+from rubrics.recompute import Whole
 
 
 def passing(before: Side, after: Side) -> tuple[dict[str, Any], Whole, Whole]:
@@ -30,13 +31,13 @@ def passing(before: Side, after: Side) -> tuple[dict[str, Any], Whole, Whole]:
 
 def flips(at: Whole, rows: Rows, known: Addresses, before: Side, after: Side, why: Callable[[int], str]) -> list[Flip]:
     """The rows `at`, whose addresses are in `known`; `why` says of each what makes it flip."""
-    then, now = (side.totals.at(at).tolist() for side in (before, after))
+    then, now = (side.totals.at(side.rubric, at).tolist() for side in (before, after))
     told = zip(at.tolist(), rows.keys[at].tolist(), then, now, strict=True)
     return [Flip(*known[key], before=old, after=new, why=why(i)) for i, key, old, new in told]
 
 
 def why_it_flips(at: int, before: Side, after: Side) -> str:
-    """A veto that is there or gone, or the number against the pass mark."""
+    """A veto or a caution that is there or gone, or the number against the pass mark."""
     if after.passes[at] and (veto := int(before.totals.vetoed_by[at])) >= 0:
         return f"{before.rubric.criteria[veto].name} no longer vetoes it"
     if not after.passes[at] and (veto := int(after.totals.vetoed_by[at])) >= 0:
@@ -45,13 +46,21 @@ def why_it_flips(at: int, before: Side, after: Side) -> str:
 
 
 def _against_the_mark(at: int, before: Side, after: Side) -> str:
-    then, now = (float(side.totals.values[at]) for side in (before, after))
+    then, now = (float(side.totals.at(side.rubric, np.array([at]))[0]) for side in (before, after))
     old_mark, mark = (side.rubric.aggregate.pass_mark for side in (before, after))
     number = f"its number stays {now:.3g}" if abs(now - then) <= ROUNDING else f"its number: {then:.3g}, then {now:.3g}"
     was = f" (was {old_mark:g})" if mark != old_mark else ""
-    return f"{number}; the pass mark is {mark:g}{was}"
+    return f"{number}{_caution_words(at, before, after)}; the pass mark is {mark:g}{was}"
+
+
+def _caution_words(at: int, before: Side, after: Side) -> str:
+    """What yellow criteria have to do with it."""
+    then, now = (int(side.totals.cautions[at]) if side.totals.cautions is not None else 0 for side in (before, after))
+    if now > then:
+        return ", held back by a yellow criterion at its worst"
+    return ", no longer held back by a yellow criterion" if now < then else ""
 
 
 def _furthest(at: Whole, before: Side, after: Side) -> Whole:
-    moves = np.abs(after.totals.at(at) - before.totals.at(at))
+    moves = np.abs(after.totals.at(after.rubric, at) - before.totals.at(before.rubric, at))
     return at[np.argsort(-moves, kind="stable")][:SHOWN]

@@ -2,7 +2,7 @@
 
 from db.impact.record import Marks
 from db.store import Cursor, rows_of
-from rubrics.impact import to_judge_again
+from rubrics.impact import means_anew
 from rubrics.schema import Rubric
 
 _STANDING = """
@@ -21,7 +21,7 @@ def marks(cursor: Cursor, old: Rubric, new: Rubric) -> tuple[Marks, ...]:
     A removed code keeps its marks on record, but no version asks for it any more. What asks something else now was
     marked in its earlier sense.
     """
-    changed = {*to_judge_again(old, new)}
+    changed = {*means_anew(old, new)}
     concerned = [code for code in old.ids if code in changed or code not in new.ids]
     if not concerned:
         return ()

@@ -20,8 +20,10 @@ from db.impact.record import Impact
 from db.impact.rows import Rows, addresses, rewards_of, runs_that_hold
 from db.impact.sides import NEW_GOLD, Side, new_view, old_view
 from db.store import Cursor, Store
+from rubrics.aggregate import ROUNDING
 from rubrics.impact import to_judge_again
-from rubrics.recompute import ROUNDING, Floats
+from rubrics.overall import as_asked
+from rubrics.recompute import Floats
 from rubrics.schema import Rubric
 
 BINS = 200
@@ -58,6 +60,7 @@ def measure(cursor: Cursor, old: Rubric | None, new: Rubric) -> Impact:
 
 
 def _by_rewards(cursor: Cursor, old: Rubric, new: Rubric) -> dict[str, Any]:
+    old, new = as_asked(old), as_asked(new)
     runs, left_out = runs_that_hold(cursor, old, ("score", "grpo"))
     rows = rewards_of(cursor, old, runs)
     before = old_view(rows, old, left_out)

@@ -15,6 +15,7 @@ from db.impact.sides import old_view
 from db.rubric_records import versions_at
 from db.store import Cursor, Store, rows_of
 from rubrics.impact import changed_anchors, to_judge_again
+from rubrics.overall import as_asked
 from rubrics.recompute import Floats
 from rubrics.schema import Rubric
 
@@ -34,6 +35,7 @@ def ranked(store: Store, old: Rubric | None, new: Rubric, limit: int) -> pd.Data
     on which people disagree; then the other judged turns, and last turns that nobody judged. Empty when nothing has to
     be judged again.
     """
+    old, new = as_asked(old) if old else None, as_asked(new)
     if not to_judge_again(old, new):
         return _frame([], limit)
     return store.read(lambda cursor: _frame(_in_order(cursor, old, new, limit), limit))
@@ -52,8 +54,8 @@ def hardest(store: Store, rubric_id: str, limit: int = 10) -> pd.DataFrame:
         approved = next((one for one in known if one.state == "approved"), None)
         if not (version := approved or next(iter(known), None)):
             return _frame([], limit)
-        differing = disagreements(cursor, version.rubric)
-        return _frame([*differing, *_near_the_mark(cursor, version.rubric, limit)], limit)
+        rubric = as_asked(version.rubric)
+        return _frame([*disagreements(cursor, rubric), *_near_the_mark(cursor, rubric, limit)], limit)
 
     return store.read(work)
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from db.rubric_records import versions_at
 from db.store import Cursor, rows_of
 from rubrics.impact import only_recomputes
+from rubrics.overall import as_asked
 from rubrics.recompute import Flags, Floats, Whole
 from rubrics.schema import Rubric
 
@@ -95,11 +96,11 @@ def runs_that_hold(cursor: Cursor, rubric: Rubric, stages: Sequence[str]) -> tup
 
 
 def hashes_that_hold(cursor: Cursor, rubric: Rubric) -> dict[str, int]:
-    """Hash → version number of the stored versions whose verdicts hold under `rubric`."""
+    """Hash → version number of the stored versions whose verdicts hold under `rubric`, as it is asked."""
     return {
         known.hash: known.version
         for known in versions_at(cursor, rubric.id)
-        if set(known.rubric.ids) == set(rubric.ids) and only_recomputes(known.rubric, rubric)
+        if set(as_asked(known.rubric).ids) == set(rubric.ids) and only_recomputes(known.rubric, rubric)
     }
 
 

@@ -10,6 +10,7 @@ from rubrics import recompute
 from rubrics.impact import to_judge_again
 from rubrics.recompute import Flags, Floats, Totals
 from rubrics.schema import Rubric
+from rubrics.severity import can_hold_back
 
 NO_VERDICT = "a verdict is missing or failed"
 NO_GOLD = "no gold emotion, so no reward"
@@ -64,7 +65,7 @@ def _reasons(rows: Rows, side: Side, off: Flags, unlike: Flags) -> dict[str, Fla
     unknown = np.isnan(side.rewards) & ~off & ~unlike
     weights = side.rubric.reward
     no_value = unknown & np.isnan(side.totals.values)
-    no_value &= bool(weights.rubric or any(criterion.veto for criterion in side.rubric.criteria))
+    no_value &= bool(weights.rubric or can_hold_back(side.rubric))
     no_emotion = unknown & ~no_value & np.isnan(rows.r_emotion) & (weights.emotion > 0)
     return {
         OFF_SCALE: off,

@@ -9,6 +9,7 @@ from rubrics.errors import UserError
 from rubrics.exchange.pieces import READS, canary_of
 from rubrics.exchange.words import ids_for, listed, short_name
 from rubrics.schema import Aggregate, Criterion, RewardWeights, Rubric
+from rubrics.severity import cautions
 
 PointsFormat = Literal["healthbench", "rubric"]
 
@@ -70,8 +71,12 @@ def _unfit(rubric: Rubric) -> str:
         return f"that format knows only met or not met, and no scale; make yes/no or points of: {listed(scales)}"
     if rules := [c.id for c in rubric.criteria if c.kind == "rule"]:
         return f"that format cannot say that something is counted and not judged; take out: {listed(rules)}"
+    if rubric.aggregate.scoring == "implicit":
+        return "a judge gives it one overall score, and that format adds up points"
     if rubric.aggregate.method not in ("points", "weighted_mean"):
-        return f"it takes the {rubric.aggregate.method} of its criteria, and that format adds up points"
+        return f"its method is {rubric.aggregate.method}, and that format adds up points"
+    if limited := [c.id for c in rubric.criteria if c.limited_by]:
+        return f"that format cannot say that a criterion counts only as far as another is met: {listed(limited)}"
     return ""
 
 
@@ -81,6 +86,7 @@ def _lost_whole(rubric: Rubric, kept: list[Criterion], format: PointsFormat) -> 
         "the instructions": bool(rubric.instructions) and not (format == "healthbench" and canary_of(rubric)),
         "how the three rewards are weighed": rubric.reward != RewardWeights(),
         f"the pass mark {rubric.aggregate.pass_mark:g}": rubric.aggregate.pass_mark != Aggregate().pass_mark,
+        "what red and yellow criteria at their worst do to the reward": rubric.aggregate.red_veto or cautions(rubric),
         "that two must approve": rubric.approvers != 1,
         f"archived criteria: {listed(c.id for c in rubric.archived)}": bool(rubric.archived),
         f"criteria of weight 0: {listed(counted_for_nothing)}": bool(counted_for_nothing),

@@ -53,7 +53,7 @@ _ALL = (
     Rule("V2", "Veto without effect", "Somebody relies on it.", vetoes.idle_veto),
     Rule("V3", "Veto on the wrong side", "It strikes the reply without the fault.", vetoes.reversed_veto),
     Rule("V4", "Red without a veto", "Warmth elsewhere buys back the harm.", vetoes.red_without_veto),
-    Rule("V5", "Veto that can be dodged", "Leaving a part out escapes it.", each(vetoes.dodged_veto)),
+    Rule("V5", "Veto that can be dodged", "Leaving a part out escapes it.", vetoes.dodged_veto),
     Rule("E1", "No example", "Anchors are read through examples.", each(examples.no_examples)),
     Rule("E2", "Example against its score", "A judge copies what it is shown.", each(examples.contradicting_example)),
     Rule("E3", "Same text, two scores", "One of them is wrong.", each(examples.same_text_two_scores)),

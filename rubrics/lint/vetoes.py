@@ -1,4 +1,4 @@
-"""Vetoes that cannot do what they are for. Follows `rubrics.aggregate.vetoing` and what a run does with it."""
+"""Vetoes that cannot do what they are for. Follows `rubrics.severity` and what a run does with it."""
 
 import math
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from rubrics.lint.reading import OWN_THOUGHTS
 from rubrics.lint.rule import Found, Told, span
 from rubrics.schema import Criterion, Rubric
+from rubrics.severity import NEVER, cautions, vetoes_at
 
 
 def undescribed_veto(criterion: Criterion) -> Iterator[Told]:
@@ -21,11 +22,21 @@ def undescribed_veto(criterion: Criterion) -> Iterator[Told]:
 
 
 def idle_veto(rubric: Rubric) -> Iterator[Found]:
-    """A veto where nothing is vetoed: flags are never summed up, and a gate decides by the lowest score alone."""
+    """A veto or a rule for severities where nothing is vetoed: flags are never summed up, and a gate decides by the
+    lowest score alone. So has a rule for a severity that no criterion has.
+    """
     why = _IDLE.get(rubric.purpose)
     for criterion in rubric.criteria:
         if criterion.veto and why:
             yield Found(criterion.id, f"its veto has no effect: {why[0]}", why[1])
+    severities = {c.severity for c in rubric.criteria} if rubric.purpose == "score" else set()
+    for severity, is_ruled in (("red", rubric.aggregate.red_veto), ("yellow", cautions(rubric))):
+        if is_ruled and severity not in severities:
+            yield Found(
+                None,
+                f"says what a {severity} criterion at its worst does to the reward, and that can never happen here",
+                f"mark the criteria that it is meant for {severity} in a rubric of purpose score, or leave it out",
+            )
 
 
 _IDLE = {
@@ -51,20 +62,24 @@ def reversed_veto(rubric: Rubric) -> Iterator[Found]:
 def red_without_veto(rubric: Rubric) -> Iterator[Found]:
     """A grave criterion that warmth elsewhere can outweigh."""
     for criterion in rubric.criteria:
-        averaged = rubric.purpose == "score" and rubric.aggregate.method in ("weighted_mean", "points")
-        if averaged and criterion.severity == "red" and criterion.veto is None and (criterion.points or 0) >= 0:
+        averaged = rubric.purpose == "score" and rubric.aggregate.method != "minimum"
+        unstopped = criterion.severity == "red" and vetoes_at(rubric, criterion) == NEVER
+        if averaged and unstopped and (criterion.points or 0) >= 0:
             yield Found(
                 criterion.id,
                 "is marked red, but its lowest score can be outweighed by high scores elsewhere",
-                "give it a veto at its lowest score, or a severity that fits what it does",
+                "give it a veto at its lowest score, let red set the reward to 0, or choose a severity that fits",
             )
 
 
-def dodged_veto(criterion: Criterion) -> Iterator[Told]:
+def dodged_veto(rubric: Rubric) -> Iterator[Found]:
     """A reply without a span that the criterion reads gets the lowest score and no veto (as a run gives rewards)."""
-    thoughts = [part for part in criterion.reads if part in OWN_THOUGHTS or part == "emotion"]
-    if criterion.veto and thoughts and "response" in criterion.reads:
-        yield Told(
-            f"a reply that leaves out its {' or '.join(thoughts)} escapes the veto, whatever its response says",
-            "let a criterion with a veto read the response and the conversation only",
-        )
+    for criterion in rubric.criteria:
+        thoughts = [part for part in criterion.reads if part in OWN_THOUGHTS or part == "emotion"]
+        can_veto = criterion.kind != "rule" and vetoes_at(rubric, criterion) != NEVER
+        if can_veto and thoughts and "response" in criterion.reads:
+            yield Found(
+                criterion.id,
+                f"a reply that leaves out its {' or '.join(thoughts)} escapes the veto, whatever its response says",
+                "let a criterion with a veto read the response and the conversation only",
+            )

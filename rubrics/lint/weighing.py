@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from rubrics.aggregate import aggregate
 from rubrics.lint.rule import Found, span
+from rubrics.overall import as_asked
 from rubrics.schema import Criterion, Rubric
+from rubrics.severity import can_hold_back, held, holds_back, vetoes_at
 
 LEAST_SHARE = 0.02
 """Share of the whole, 0–1, below which a criterion moves the score less than a judge's own noise."""
@@ -13,10 +15,10 @@ LEAST_SHARE = 0.02
 def shares(rubric: Rubric) -> dict[str, float]:
     """Criterion id → its share of the whole, 0–1; empty where weights play no part.
 
-    Weighted mean: weight over all weights. Points: size of the points over the sum of positive points (above 1 for a
-    fault that costs more than can be earned).
+    Weighted mean and saturating: weight over all weights. Points: size of the points over the sum of positive points
+    (above 1 for a fault that costs more than can be earned).
     """
-    if rubric.purpose != "score" or rubric.aggregate.method not in ("weighted_mean", "points"):
+    if rubric.purpose != "score" or rubric.aggregate.method not in ("weighted_mean", "saturating", "points"):
         return {}
     counts = _points(rubric) if rubric.aggregate.method == "points" else {c.id: c.weight for c in rubric.criteria}
     whole = sum(count for count in counts.values() if count > 0)
@@ -26,7 +28,7 @@ def shares(rubric: Rubric) -> dict[str, float]:
 def irrelevant(rubric: Rubric) -> Iterator[Found]:
     """A criterion that hardly moves the whole; in a long rubric, where an even share is small, less than half of it."""
     found = shares(rubric)
-    vetoes = {c.id for c in rubric.criteria if c.veto}
+    vetoes = {c.id for c in rubric.criteria if holds_back(rubric, c)}
     for criterion_id, share in found.items():
         if share < min(LEAST_SHARE, 0.5 / len(found)) and criterion_id not in vetoes:
             yield Found(
@@ -66,7 +68,7 @@ def overwhelming_fault(rubric: Rubric) -> Iterator[Found]:
 
 
 def without_effect(rubric: Rubric) -> Iterator[Found]:
-    """A weight or points that this rubric never looks at."""
+    """A weight, points or a limit that this rubric never looks at."""
     method = rubric.aggregate.method
     for criterion in rubric.criteria:
         if criterion.points and method != "points":
@@ -80,20 +82,27 @@ def without_effect(rubric: Rubric) -> Iterator[Found]:
                 f"its points are not looked at{turned}",
                 "choose the method points, or leave the points out",
             )
-        if criterion.weight != 1 and (rubric.purpose != "score" or method != "weighted_mean"):
+        if criterion.weight != 1 and (rubric.purpose != "score" or method not in _WEIGHED):
             yield Found(
                 criterion.id,
                 "its weight is not looked at here",
                 _INSTEAD_OF_WEIGHT.get(method, "leave the weight at 1"),
             )
+        if criterion.limited_by and (rubric.purpose != "score" or method == "minimum"):
+            yield Found(
+                criterion.id,
+                f"that it counts only as far as {criterion.limited_by} is met changes nothing here",
+                "choose a method that adds up, or leave the limit out",
+            )
 
 
+_WEIGHED = ("weighted_mean", "saturating")
 _INSTEAD_OF_WEIGHT = {"points": "say it in points, and leave the weight at 1"}
 
 
 def nothing_counts(rubric: Rubric) -> Iterator[Found]:
     """A rubric whose scores never reach the reward."""
-    if rubric.purpose == "score" and rubric.reward.rubric == 0 and not any(c.veto for c in rubric.criteria):
+    if rubric.purpose == "score" and rubric.reward.rubric == 0 and not can_hold_back(rubric):
         yield Found(
             None,
             "the rubric's part of the reward is 0 and nothing vetoes, so no score given here changes anything",
@@ -124,16 +133,19 @@ def _lowest(rubric: Rubric) -> float | None:
     """The lowest number, 0–1, of a turn that nothing vetoes; None while the rubric is too unfinished to have one."""
     can_earn = [c.points or 0 if rubric.aggregate.method == "points" else c.weight for c in rubric.criteria]
     has_scales = all(len(c.anchors) > 1 for c in rubric.criteria if c.kind == "likert")
-    if rubric.aggregate.method == "gate" or max(can_earn) <= 0 or not has_scales:
+    limits_stand = all(c.limited_by is None or c.limited_by in rubric.ids for c in rubric.criteria)
+    if rubric.aggregate.method == "gate" or max(can_earn) <= 0 or not has_scales or not limits_stand:
         return None
-    return aggregate(rubric, {c.id: _worst_unvetoed(rubric, c) for c in rubric.criteria}).value
+    total = aggregate(rubric, {c.id: _worst_unvetoed(rubric, c) for c in as_asked(rubric).criteria})
+    return None if total.value is None else held(rubric, total.value, len(total.cautioned_by))
 
 
 def _worst_unvetoed(rubric: Rubric, criterion: Criterion) -> int:
     low, high = span(criterion)
-    if rubric.aggregate.method == "points" and (criterion.points or 0) < 0:
-        return high
-    return next((s for s in range(low, high) if criterion.veto is None or s > criterion.veto.at_or_below), high)
+    vetoes = vetoes_at(rubric, criterion)
+    is_fault = rubric.aggregate.method == "points" and (criterion.points or 0) < 0
+    worst_first = range(high, low - 1, -1) if is_fault else range(low, high + 1)
+    return next((score for score in worst_first if not vetoes.holds(score)), worst_first[-1])
 
 
 def _points(rubric: Rubric) -> dict[str, float]:

@@ -14,6 +14,7 @@ from pipeline.cache import VerdictCache
 from pipeline.client import Client
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Judge, Verdict, verdict_frame
+from pipeline.rewards import combine
 from pipeline.turns import Message, Turn
 from rubrics.load import parse_rubric
 from tests.pipeline.loopback import ChatServer, Handler, chat_server, completion, failure, scores
@@ -263,3 +264,16 @@ def test_the_frame_has_the_contracts_columns_and_types_even_without_a_score(tmp_
         assert frame.score.dtype == "float64"
     assert frame.score.isna().all()
     assert (frame.run_id[0], frame.sample_index[0]) == ("run-1", 2)
+
+
+def test_one_overall_score_for_the_whole_rubric_is_a_verdict_like_any_other(tmp_path: Path) -> None:
+    implicit = RUBRIC.model_copy(update={"aggregate": RUBRIC.aggregate.model_copy(update={"scoring": "implicit"})})
+    with chat_server(lambda body, number: scores(body, 7)) as server:
+        verdicts = judge_all(server, VerdictCache(tmp_path / "c.sqlite"), [TURN], implicit)[0]
+    assert [(v.criterion_id, v.score, v.rubric_hash) for v in verdicts] == [("overall", 7.0, implicit.hash)]
+    (body,) = server.bodies
+    shown = body["messages"][1]["content"]
+    assert all(part in shown for part in ("PROFILE", "SITUATION", "HISTORY", "RESPONSE"))
+    assert all(question in body["messages"][0]["content"] for question in ("Heard?", "Fluent?", "At most 5 words"))
+    reward = combine(implicit, TURN.text, "lonely", verdicts)
+    assert (reward.r_rubric, reward.outcome) == (pytest.approx(6 / 9), "scored")

@@ -503,3 +503,48 @@ def test_a_fault_pays_nothing() -> None:
     assert "H1" in codes(rubric(asked))
     assert "H1" not in codes(rubric(asked, purpose="flags"))
     assert "H1" not in codes(points(met("loss", 5), asked | {"id": "long", "kind": "points", "points": -2}))
+
+
+# -- limits and severities
+
+
+def test_a_rule_for_a_severity_that_no_criterion_has() -> None:
+    red = criterion(severity="red")
+    for aggregate in ({"red_veto": True}, {"yellow_cap": 0.4}, {"yellow_penalty": 0.1}):
+        assert "V2" in codes(rubric(criterion(), FACTS, aggregate=aggregate))
+    assert "V2" not in codes(rubric(red, FACTS, aggregate={"red_veto": True}))
+    assert "V2" in codes(rubric(red, FACTS, purpose="flags", aggregate={"red_veto": True}))
+
+
+def test_red_that_vetoes_by_its_severity_needs_no_veto_of_its_own() -> None:
+    assert "V4" in codes(rubric(criterion(severity="red"), FACTS, aggregate={"method": "saturating"}))
+    assert "V4" not in codes(rubric(criterion(severity="red"), FACTS, aggregate={"red_veto": True}))
+
+
+def test_red_that_vetoes_by_its_severity_can_be_dodged_too() -> None:
+    thinker = criterion(severity="red", reads=["reasoning", "response"])
+    assert "V5" in codes(rubric(thinker, FACTS, aggregate={"red_veto": True}))
+    assert "V5" not in codes(rubric(thinker, FACTS))
+
+
+def test_a_limit_where_nothing_adds_up() -> None:
+    limited = criterion(limited_by="facts")
+    assert "S4" in codes(rubric(limited, FACTS, aggregate={"method": "minimum"}))
+    assert "S4" in codes(rubric(limited, FACTS, purpose="flags"))
+    assert "S4" not in codes(rubric(limited, FACTS, aggregate={"method": "saturating"}))
+
+
+def test_a_guard_by_severity_is_something_and_a_lost_limit_is_no_fault_of_the_checks() -> None:
+    guard = {"reward": {"format": 1, "emotion": 1, "rubric": 0}}
+    assert "S5" in codes(rubric(criterion(severity="red"), FACTS, **guard))
+    assert "S5" not in codes(rubric(criterion(severity="red"), FACTS, aggregate={"red_veto": True}, **guard))
+    blank = Criterion.model_construct(id="c", name="", question="", kind="binary", limited_by="gone")
+    lint(Rubric.model_construct(id="r", title="", criteria=(blank,)))
+
+
+def test_the_lowest_number_is_what_cautions_leave_of_it() -> None:
+    """Nothing unvetoed is below (1 + 0) / 2; the yellow criterion is then at its worst, which costs another 0.2."""
+    guarded = scale({1: "Cold.", 5: "Names the loss."}, id="warm", veto={"at_or_below": 4})
+    yellow = criterion(severity="yellow")
+    assert "S6" in codes(rubric(guarded, yellow, aggregate={"pass_mark": 0.4}))
+    assert "S6" not in codes(rubric(guarded, yellow, aggregate={"pass_mark": 0.4, "yellow_penalty": 0.2}))

@@ -17,10 +17,14 @@ from pipeline.judge import Outcome, Verdict
 from pipeline.rewards import combine, emotion_reward, format_reward
 from pipeline.spans import Spans, render_spans
 from rubrics.aggregate import aggregate, gate, points_share
+from rubrics.aggregate import passes as passes_one
+from rubrics.contributions import contributions
 from rubrics.diff import compare
 from rubrics.load import LIBRARY, dump_rubric, library, load_rubric, parse_rubric
+from rubrics.overall import as_asked
 from rubrics.recompute import UNKNOWN, gates, passing, rewards, totals
 from rubrics.schema import Rubric
+from rubrics.severity import held
 from tests.rubrics.strategies import TEXT, rubrics
 
 # A machine that is busy is no fault of the rubric.
@@ -124,6 +128,7 @@ EDITS = [
 @patient
 @given(rubrics(), st.data())
 def test_many_turns_at_once_give_what_the_pipeline_gives_one_by_one(rubric: Rubric, data: st.DataObject) -> None:
+    asked = as_asked(rubric)
     turns = [data.draw(judged_turns(rubric)) for _ in range(data.draw(st.integers(1, 6)))]
     expected = [combine(rubric, text, gold, verdicts) for text, gold, verdicts in turns]
     scores = np.array([[np.nan if v.score is None else v.score for v in verdicts] for _, _, verdicts in turns])
@@ -141,13 +146,21 @@ def test_many_turns_at_once_give_what_the_pipeline_gives_one_by_one(rubric: Rubr
     for at, one in enumerate(expected):
         assert found.values[at] == pytest.approx(one.r_rubric if one.r_rubric is not None else np.nan, nan_ok=True)
         assert total[at] == pytest.approx(one.reward if one.reward is not None else np.nan, nan_ok=True)
-        assert (rubric.ids[found.vetoed_by[at]] if found.vetoed_by[at] >= 0 else None) == one.vetoed_by
+        assert (asked.ids[found.vetoed_by[at]] if found.vetoed_by[at] >= 0 else None) == one.vetoed_by
+        told = contributions(
+            rubric,
+            {v.criterion_id: v.score for v in turns[at][2] if v.score is not None},
+            *parts[at],
+            lacking=[asked.ids[place] for place in np.flatnonzero(lacking[at])],
+        )
+        assert (told is None) == (one.reward is None)
+        assert told is None or sum(term.amount for term in told) == pytest.approx(one.reward, abs=1e-9)
 
 
 @st.composite
 def judged_turns(draw: st.DrawFn, rubric: Rubric) -> tuple[str, str, list[Verdict]]:
     verdicts = []
-    for criterion in rubric.criteria:
+    for criterion in as_asked(rubric).criteria:
         low, high = criterion.scale
         outcome: Outcome = draw(st.sampled_from([*["scored"] * 12, *["abstained"] * 2, *FAILURES]))
         score = float(draw(st.integers(low, high))) if outcome == "scored" else None
@@ -161,20 +174,23 @@ def judged_turns(draw: st.DrawFn, rubric: Rubric) -> tuple[str, str, list[Verdic
 @patient
 @given(rubrics(), st.data())
 def test_many_turns_at_once_give_what_aggregate_gives_one_by_one(rubric: Rubric, data: st.DataObject) -> None:
+    asked = as_asked(rubric)
     given_scores = [
-        {c.id: data.draw(st.one_of(st.none(), st.integers(*c.scale).map(float))) for c in rubric.criteria}
+        {c.id: data.draw(st.one_of(st.none(), st.integers(*c.scale).map(float))) for c in asked.criteria}
         for _ in range(data.draw(st.integers(1, 6)))
     ]
-    matrix = np.array([[np.nan if s[i] is None else s[i] for i in rubric.ids] for s in given_scores])
+    matrix = np.array([[np.nan if s[i] is None else s[i] for i in asked.ids] for s in given_scores])
     found = totals(rubric, matrix)
     passes = passing(rubric, found)
     for at, scores in enumerate(given_scores):
         one = aggregate(rubric, scores)
         assert found.values[at] == pytest.approx(np.nan if one.value is None else one.value, nan_ok=True)
-        assert (rubric.ids[found.vetoed_by[at]] if found.vetoed_by[at] >= 0 else None) == one.vetoed_by
-        if one.value is None or one.vetoed_by or abs(one.value - rubric.aggregate.pass_mark) > 1e-6:
-            expected = one.value is not None and not one.vetoed_by and one.value >= rubric.aggregate.pass_mark
-            assert bool(passes[at]) == expected
+        assert (asked.ids[found.vetoed_by[at]] if found.vetoed_by[at] >= 0 else None) == one.vetoed_by
+        assert (0 if found.cautions is None else found.cautions[at]) == len(one.cautioned_by)
+        number = None if one.value is None else held(rubric, one.value, len(one.cautioned_by))
+        if number is None or one.vetoed_by or abs(number - rubric.aggregate.pass_mark) > 1e-6:
+            expected = number is not None and not one.vetoed_by and number >= rubric.aggregate.pass_mark
+            assert bool(passes[at]) == expected == bool(passes_one(rubric, one))
 
 
 @patient

@@ -11,6 +11,7 @@ from db.store import Store
 from pipeline.endpoints import Endpoint, load_endpoints
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
+from rubrics.overall import as_asked
 from studio import session
 from studio.widgets.model.list import PAGE
 from studio.widgets.model.scorecard import scorecard
@@ -155,7 +156,7 @@ def _evaluations(store: Store, run_id: str) -> None:
         st.caption("No evaluation has used this model yet.")
         return
     newest, *others = found
-    scorecard(runs.scores(store, newest), RunDir.open(store.home / "runs" / newest).rubric())
+    scorecard(runs.scores(store, newest), as_asked(RunDir.open(store.home / "runs" / newest).rubric()))
     st.page_link(_RUNS, label="Open the evaluation", icon=":material/balance:", query_params={"run": newest})
     for other in others:
         st.page_link(_RUNS, label=f"Earlier evaluation {other}", icon=":material/history:", query_params={"run": other})

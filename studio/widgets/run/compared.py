@@ -8,6 +8,7 @@ import streamlit as st
 
 from pipeline.rundir import Request, RunDir
 from pipeline.turns import Turn, turns_of
+from rubrics.overall import as_asked
 from studio.widgets.run.side_by_side import Sides, changes_sides, side_by_side
 from studio.widgets.run.tried_turn import is_covered, show_turn
 from studio.widgets.run.words import OUTCOMES, amount, no_results, number
@@ -31,7 +32,8 @@ def compared(run: RunDir) -> None:
     turn = turns[chosen["dialogue_id"], int(chosen["turn_index"])]
     with st.container(border=True, key=f"tried_{run.run_id}"):
         _the_turn(turn, chosen)
-        sides = Sides(run.rubric(), run.base(), base_words(request))
+        base = run.base()
+        sides = Sides(as_asked(run.rubric()), as_asked(base) if base else None, base_words(request))
         own = verdicts[(verdicts["dialogue_id"] == turn.dialogue_id) & (verdicts["turn_index"] == turn.turn_index)]
         side_by_side(sides, own, chosen, with_reasons=not is_covered(turn.dialogue_id, turn.turn_index))
 

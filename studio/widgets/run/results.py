@@ -8,6 +8,7 @@ import streamlit as st
 from db import runs
 from db.store import Store
 from pipeline.rundir import Request, RunDir
+from rubrics.overall import as_asked
 from rubrics.schema import Rubric
 from studio import charts
 from studio.widgets.model.scorecard import scorecard
@@ -35,7 +36,7 @@ def results(store: Store, run: RunDir, request: Request) -> None:
     elif request.stage == "preview":
         compared(run)
     elif request.stage == "evaluate":
-        scorecard(runs.scores(store, run.run_id), run.rubric())
+        scorecard(runs.scores(store, run.run_id), as_asked(run.rubric()))
     else:
         _trained(store, run)
 
@@ -54,7 +55,7 @@ def _scored(store: Store, run: RunDir) -> None:
         charts.draw(figure, "chart_rewards", "How the rewards of the turns are spread between 0 and 1")
     with grid.container():
         st.markdown("**Mean of each criterion**")
-        means = criterion_means(verdicts, run.rubric())
+        means = criterion_means(verdicts, as_asked(run.rubric()))
         charts.draw(charts.criterion_means(means), "chart_criteria", "Mean score of each criterion on its own scale")
     _outcomes(rewards)
     _turn_table(rewards)

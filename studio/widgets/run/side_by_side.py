@@ -10,6 +10,7 @@ import streamlit as st
 
 from rubrics.impact import to_judge_again
 from rubrics.schema import Criterion, Rubric
+from rubrics.severity import cautions_at, vetoes_at
 from studio.widgets.run.words import OUTCOMES, number
 
 _STYLE = Path(__file__).parents[2] / "static/tried.css"
@@ -77,9 +78,9 @@ def _name(sides: Sides, criterion: Criterion, anew: tuple[str, ...]) -> str:
 def _cells(sides: Sides, criterion_id: str, both: tuple[Any, Any], with_reasons: bool) -> list[str]:
     draft, base = both
     moved = _moved(draft, base)
-    found = [_cell("This draft", _of(sides.draft, criterion_id), draft, moved, with_reasons)]
+    found = [_cell("This draft", sides.draft, criterion_id, draft, moved, with_reasons)]
     if sides.base:
-        found.append(_cell(sides.against, _of(sides.base, criterion_id), base, "", with_reasons))
+        found.append(_cell(sides.against, sides.base, criterion_id, base, "", with_reasons))
     return found
 
 
@@ -87,8 +88,8 @@ def _of(rubric: Rubric, criterion_id: str) -> Criterion | None:
     return next((one for one in rubric.criteria if one.id == criterion_id), None)
 
 
-def _cell(side: str, criterion: Criterion | None, verdict: Any, moved: str, with_reasons: bool) -> str:
-    head = f'<span class="kt-side">{escape(side)}</span>'
+def _cell(side: str, rubric: Rubric, criterion_id: str, verdict: Any, moved: str, with_reasons: bool) -> str:
+    head, criterion = f'<span class="kt-side">{escape(side)}</span>', _of(rubric, criterion_id)
     if criterion is None:
         return f'<div>{head}<span class="kt-note">not asked</span></div>'
     if verdict is None:
@@ -98,15 +99,18 @@ def _cell(side: str, criterion: Criterion | None, verdict: Any, moved: str, with
         what = f'<span class="kt-failed">No score: {escape(OUTCOMES[verdict["outcome"]].lower())}</span>'
     else:
         score = verdict["score"]
-        what = f'<span class="kt-score">{escape(score_words(criterion, score))}</span>{moved}{_veto(criterion, score)}'
+        what = f'<span class="kt-score">{escape(score_words(criterion, score))}</span>{moved}'
+        what += _effect(rubric, criterion, score)
         reason = reason if with_reasons else ""
     why = f'<p class="kt-why">{escape(reason)}</p>' if reason else ""
     return f"<div>{head}{what}{why}</div>"
 
 
-def _veto(criterion: Criterion, score: float) -> str:
-    fires = criterion.veto is not None and score <= criterion.veto.at_or_below
-    return '<span class="kt-note">■ a veto: sets the whole reward to 0</span>' if fires else ""
+def _effect(rubric: Rubric, criterion: Criterion, score: float) -> str:
+    if vetoes_at(rubric, criterion).holds(score):
+        return '<span class="kt-note">■ a veto: sets the whole reward to 0</span>'
+    cautions = cautions_at(rubric, criterion).holds(score)
+    return '<span class="kt-note">▲ yellow: holds the reward back</span>' if cautions else ""
 
 
 def score_words(criterion: Criterion, score: float) -> str:

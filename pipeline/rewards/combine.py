@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.emotions import GROUP_OF
 from pipeline.spans import fault, read_spans
-from rubrics.aggregate import Total, aggregate
+from rubrics.aggregate import Total, aggregate, cautioning, vetoing
+from rubrics.overall import as_asked
 from rubrics.schema import Criterion, Rubric
+from rubrics.severity import can_hold_back, held
 
 if TYPE_CHECKING:
     from pipeline.judge import Verdict
@@ -49,27 +51,30 @@ def emotion_reward(text: str, gold: str | None) -> float | None:
 
 
 def needs_judge(rubric: Rubric) -> bool:
-    """Whether a reward depends on verdicts: the rubric part has a weight, or a criterion can veto."""
-    return rubric.reward.rubric > 0 or any(c.veto for c in rubric.criteria)
+    """Whether a reward depends on verdicts: the rubric part has a weight, or a criterion can veto or caution."""
+    return rubric.reward.rubric > 0 or can_hold_back(rubric)
 
 
 def combine(rubric: Rubric, text: str, gold: str | None, verdicts: "Sequence[Verdict]") -> Reward:
     """The reward of `text`: (w_f·r_format + w_e·r_emotion + w_r·r_rubric) / (w_f + w_e + w_r), weights from the rubric.
 
     `verdicts` holds one verdict per criterion. The reward is null unless every part with a weight above 0 is known (and
-    every verdict, where a criterion can veto); a veto sets it to 0. With equal weights this is Kardia-R1's reward.
+    every verdict, where a criterion can veto or caution); cautions hold it back, and a veto sets it to 0. With equal
+    weights and neither this is Kardia-R1's reward.
 
     A criterion that abstains because the answer itself lacks a span that it reads is known all the same: it earns its
-    lowest score, but vetoes nothing. Were it unknown, training would never hear of an answer that breaks off early.
+    lowest score, but neither vetoes nor cautions. Were it unknown, training would never hear of an answer that breaks
+    off early.
     """
+    asked = as_asked(rubric)
     outcomes = {v.criterion_id: v.outcome for v in verdicts}
-    lacking = [c for c in rubric.criteria if outcomes.get(c.id) == "abstained" and _lacks(text, c)]
-    total = _total(rubric, {v.criterion_id: v.score for v in verdicts if v.outcome == "scored"}, lacking)
+    lacking = [c for c in asked.criteria if outcomes.get(c.id) == "abstained" and _lacks(text, c)]
+    total = _total(asked, {v.criterion_id: v.score for v in verdicts if v.outcome == "scored"}, lacking)
     parts = (format_reward(text), emotion_reward(text, gold), total.value)
-    outcome = _outcome(rubric, parts[1], total, outcomes | {c.id: "scored" for c in lacking})
+    outcome = _outcome(asked, parts[1], total, outcomes | {c.id: "scored" for c in lacking})
     reward = _weighted(rubric, parts) if outcome == "scored" else None
-    if reward is not None and total.vetoed_by:
-        reward = 0.0
+    if reward is not None:
+        reward = 0.0 if total.vetoed_by else held(rubric, reward, len(total.cautioned_by))
     return Reward(*parts, reward, total.vetoed_by, outcome)
 
 
@@ -80,9 +85,8 @@ def _lacks(text: str, criterion: Criterion) -> bool:
 
 
 def _total(rubric: Rubric, scores: Mapping[str, float | None], lacking: Sequence[Criterion]) -> Total:
-    lowest = aggregate(rubric, {**scores, **{c.id: c.scale[0] for c in lacking}})
-    highest = aggregate(rubric, {**scores, **{c.id: c.scale[1] for c in lacking}})
-    return Total(lowest.value, highest.vetoed_by)
+    value = aggregate(rubric, {**scores, **{c.id: c.scale[0] for c in lacking}}).value
+    return Total(None, None) if value is None else Total(value, vetoing(rubric, scores), cautioning(rubric, scores))
 
 
 def _outcome(rubric: Rubric, r_emotion: float | None, total: Total, outcomes: Mapping[str, str]) -> str:
