@@ -4,10 +4,7 @@ from collections.abc import Iterator
 
 from db import rubric_versions
 from db.store import Store
-from pipeline.turns import text_hash
 from rubrics.errors import UserError
-
-_BATCH = 20_000
 
 
 def check(store: Store) -> list[str]:
@@ -17,12 +14,20 @@ def check(store: Store) -> list[str]:
 
 def _turns(store: Store) -> Iterator[str]:
     """A turn's text must hash to what was noted when it arrived."""
-    total = store.rows("SELECT count(*) AS n FROM turns")[0]["n"]
-    for start in range(0, total, _BATCH):
-        sql = "SELECT dialogue_id, turn_index, text, text_hash FROM turns ORDER BY rowid LIMIT ? OFFSET ?"
-        for row in store.rows(sql, [_BATCH, start]):
-            if text_hash(row["text"]) != row["text_hash"]:
-                yield f"{row['dialogue_id']} turn {row['turn_index']}: its text is not the one that arrived"
+    sql = """
+        WITH said AS (
+            SELECT dialogue_id, list_filter(
+                from_json(messages, '[{"role":"VARCHAR","content":"VARCHAR"}]'), lambda m: m.role = 'assistant'
+            ) AS answers FROM dialogues WHERE json_valid(messages)
+        ), hashed AS (
+            SELECT dialogue_id, unnest(range(len(answers))) AS turn_index,
+                unnest(list_transform(answers, lambda m: left(sha256(m.content), 16))) AS text_hash FROM said
+        )
+        SELECT dialogue_id, turn_index FROM turns t LEFT JOIN hashed h USING (dialogue_id, turn_index)
+        WHERE h.text_hash IS DISTINCT FROM t.text_hash ORDER BY dialogue_id, turn_index
+    """
+    for row in store.rows(sql):
+        yield f"{row['dialogue_id']} turn {row['turn_index']}: its text is not the one that arrived"
 
 
 def _counts(store: Store) -> Iterator[str]:

@@ -3,14 +3,12 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any, NamedTuple
 
 import pyarrow
 
 from db.formats import Persona, Record, Written
 from db.store import Cursor, rows_of
-from pipeline.spans import Spans, read_spans
 from pipeline.turns import text_hash
 
 
@@ -28,33 +26,32 @@ def insert_records(cursor: Cursor, records: dict[str, tuple[Record, Written]], o
     Gives the number of turns.
     """
     first = rows_of(cursor, "SELECT coalesce(max(ordinal) + 1, 0) AS ordinal FROM dialogues")[0]["ordinal"]
-    dialogues, turns = [], []
+    dialogues, hashes = [], []
     for ordinal, (dialogue_id, (record, written)) in enumerate(records.items(), start=first):
         answers = [message.content for message in record.messages if message.role == "assistant"]
-        spans = [read_spans(text) for text in answers]
-        dialogues.append(_dialogue(ordinal, dialogue_id, record, written, spans, origin))
-        turns += [
-            (dialogue_id, index, text, text_hash(text), *told)
-            for index, (text, told) in enumerate(zip(answers, spans, strict=True))
-        ]
+        dialogues.append(_dialogue(ordinal, dialogue_id, record, written, len(answers), origin))
+        hashes.append((dialogue_id, [text_hash(text) for text in answers]))
     bulk_insert(cursor, "dialogues", dialogues)
-    bulk_insert(cursor, "turns", turns)
+    bulk_insert(cursor, "turns", hashes, "c0, unnest(range(len(c1))), unnest(c1)")
     _insert_personas(cursor, [record.persona for record, _ in records.values() if record.persona])
-    return len(turns)
+    return sum(len(told) for _, told in hashes)
 
 
-def bulk_insert(cursor: Cursor, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows, each with a value for every column in the table's order: one statement however many they are."""
+def bulk_insert(cursor: Cursor, table: str, rows: Sequence[tuple[Any, ...]], values: str = "*") -> None:
+    """Insert rows, each with a value for every column in the table's order: one statement however many they are.
+
+    `values` makes other rows of them, whose columns are c0, c1 and so on.
+    """
     if not rows:
         return
     columns = [pyarrow.array(column) for column in zip(*rows, strict=True)]
     cursor.register("incoming", pyarrow.table(columns, names=[f"c{n}" for n in range(len(columns))]))
-    cursor.execute(f"INSERT INTO {table} SELECT * FROM incoming")
+    cursor.execute(f"INSERT INTO {table} SELECT {values} FROM incoming")
     cursor.unregister("incoming")
 
 
 def _dialogue(
-    ordinal: int, dialogue_id: str, record: Record, written: Written, spans: list[Spans], origin: Origin
+    ordinal: int, dialogue_id: str, record: Record, written: Written, n_turns: int, origin: Origin
 ) -> tuple[Any, ...]:
     return (
         ordinal,
@@ -68,19 +65,12 @@ def _dialogue(
         record.source_emotion,
         record.situation,
         written.messages,
-        len(spans),
+        n_turns,
         json.dumps(record.extra, ensure_ascii=False),
-        _search_text(record, spans),
         written.content_hash,
         origin.import_id,
         origin.created_at,
     )
-
-
-def _search_text(record: Record, spans: list[Spans]) -> str:
-    """What was said, in lower case and without the markers of spans, so that a search is one scan for a substring."""
-    said = [message.content for message in record.messages if message.role != "assistant"]
-    return "\n".join([record.situation, *said, *chain.from_iterable(spans)]).lower()
 
 
 def _insert_personas(cursor: Cursor, personas: list[Persona]) -> None:

@@ -116,7 +116,7 @@ def neighbours(store: Store, filter: Filter, dialogue_id: str) -> Neighbours:
 
 def dialogue(store: Store, dialogue_id: str) -> Dialogue:
     """One dialogue. Raises UserError when there is none of that id."""
-    columns = "* EXCLUDE (ordinal, search_text, content_hash, import_id)"
+    columns = "* EXCLUDE (ordinal, content_hash, import_id)"
     found = store.rows(f"SELECT {columns} FROM dialogues WHERE dialogue_id = ?", [dialogue_id])
     if not found:
         raise _unknown(dialogue_id)

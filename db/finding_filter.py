@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from db.search_texts import saying
 from rubrics.schema import Severity
 
 Condition = tuple[str, list[Any]]
@@ -89,7 +90,7 @@ def _conditions(filter: Filter) -> Iterator[Condition]:
     if filter.rubric_id and not (filter.asks_flag or filter.asks_score or filter.disagreement or filter.asks_finished):
         yield _among(*_touched(filter))
     if filter.text.strip():
-        yield "contains(d.search_text, ?)", [filter.text.strip().lower()]
+        yield saying(filter.text.strip())
 
 
 def _among(sql: str, params: list[Any], is_wanted: bool = True) -> Condition:

@@ -17,7 +17,10 @@ Form = Literal["pipe", "xml"]
 _NAMES = "|".join(SPAN_NAMES)
 # Nearly every turn is exactly this, and a whole KardiaBench has 178,080 of them: one match instead of eight.
 _WHOLE = re.compile("".join(rf"[^<]*<\|{name}_begin\|>([^<]*)<\|{name}_end\|>" for name in SPAN_NAMES) + "[^<]*")
+_FILLED = re.compile("".join(rf"[^<]*<\|{n}_begin\|>\s*[^<\s][^<]*<\|{n}_end\|>" for n in SPAN_NAMES) + "[^<]*")
 _MARK = re.compile(rf"<\|(?P<pipe>{_NAMES})_(?P<side>begin|end)\|>|<(?P<slash>/?)(?P<xml>{_NAMES})>")
+
+MARKERS = tuple(f"<|{name}_{side}|>" for name in SPAN_NAMES for side in ("begin", "end"))
 
 
 class Spans(NamedTuple):
@@ -73,6 +76,11 @@ def parse_spans(text: str, where: str = "turn") -> Spans:
         raise UserError(f"{where}: spans: {problem}")
     marks = find_marks(text)
     return Spans(*(text[o.end : c.start].strip() for o, c in zip(marks[::2], marks[1::2], strict=True)))
+
+
+def is_whole(text: str) -> bool:
+    """Whether it is a faultless turn in the pipe form without any other "<"; False leaves it to `fault` to say."""
+    return _FILLED.fullmatch(text) is not None
 
 
 def whole_spans(text: str) -> Spans | None:

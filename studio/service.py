@@ -8,6 +8,7 @@ from pathlib import Path
 from db.care import mark_new
 from db.demo import load_demo
 from db.ingest import ingest
+from db.search_texts import prepare
 from db.store import Store
 from rubrics.errors import UserError
 
@@ -57,6 +58,8 @@ def _follow_runs(opened: Store) -> None:
     while not _stop.wait(INGEST_EVERY_S):
         try:
             ingest(opened)
-            mark_new(opened)  # here, so that no page has to wait for it after a large import
+            # Here, so that no page has to wait for it after a large import.
+            prepare(opened)
+            mark_new(opened)
         except Exception:  # the reader must outlive one bad run directory; the next round tries again
             traceback.print_exc(file=sys.stderr)

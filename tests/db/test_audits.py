@@ -61,8 +61,8 @@ def insert_dialogue(cursor: Cursor, dialogue_id: str, turns: int) -> None:
     """The least that a dialogue needs in the tables that the importer fills."""
     for turn_index in range(turns):
         cursor.execute(
-            "INSERT INTO turns VALUES (?, ?, ?, ?, '', '', '', '')",
-            [dialogue_id, turn_index, f"{dialogue_id} {turn_index}", f"hash of {dialogue_id} {turn_index}"],
+            "INSERT INTO turns VALUES (?, ?, ?)",
+            [dialogue_id, turn_index, f"hash of {dialogue_id} {turn_index}"],
         )
     columns = cursor.execute("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'dialogues'")
     empty = {name: "" if kind == "VARCHAR" else 0 for name, kind in columns.fetchall()}

@@ -156,15 +156,20 @@ def test_demo_content_passes_the_check(run: Run) -> None:
     ("damage", "says"),
     [
         (
-            "UPDATE turns SET text = 'x' WHERE dialogue_id = 'demo-04' AND turn_index = 2",
+            "UPDATE turns SET text_hash = '2d711642b726b044' WHERE dialogue_id = 'demo-04' AND turn_index = 2",
             "demo-04 turn 2: its text is not",
         ),
         ("DELETE FROM turns WHERE dialogue_id = 'demo-05' AND turn_index = 0", "demo-05: has"),
         ("DELETE FROM turns WHERE dialogue_id = 'demo-04' AND turn_index = 2", "demo-04 turn 2 is not there"),
         (
-            "UPDATE turns SET text = 'x', text_hash = '2d711642b726b044' WHERE dialogue_id = 'demo-04'",
+            "UPDATE turns SET text_hash = '2d711642b726b044' WHERE dialogue_id = 'demo-04'",
             "demo-04 turn 2 has another text now",  # the hash is that of x
         ),
+        (
+            "UPDATE dialogues SET messages = replace(messages, 'you', 'she') WHERE dialogue_id = 'demo-05'",
+            "demo-05 turn 0: its text is not",
+        ),
+        ("UPDATE dialogues SET messages = 'gone' WHERE dialogue_id = 'demo-05'", "demo-05 turn 0: its text is not"),
         ("UPDATE rubric_versions SET body = replace(body, 'Does', 'Did')", "does not match its hash"),
     ],
 )

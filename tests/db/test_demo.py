@@ -8,11 +8,12 @@ import pytest
 
 from db import audits
 from db.demo import FOLDER, load_demo
-from db.dialogues import Filter, count, personas, search, sources
+from db.dialogues import Filter, count, inputs_frame, personas, search, sources
 from db.history import recent
 from db.people import SYSTEM, people, person
 from db.rubric_versions import approved, decisions, retire, versions
 from db.store import Store
+from pipeline.turns import turns_of
 from rubrics.load import LIBRARY
 
 
@@ -60,7 +61,8 @@ def test_every_dialogue_and_persona_of_the_files_arrived(store: Store) -> None:
     used = {one["persona_id"] for one in written}
     assert set(personas(store)["persona_id"]) == used
     assert (search(store, Filter(), limit=1000)["emotion"] != "").all()
-    assert store.rows("SELECT count(*) AS n FROM turns WHERE understanding = '' OR response = ''") == [{"n": 0}]
+    ids = [str(one["dialogue_id"]) for one in written]
+    assert all(turn.spans.understanding and turn.spans.response for turn in turns_of(inputs_frame(store, ids)))
 
 
 def test_the_gold_audit_is_set_and_shows_to_nobody_who_searches(store: Store) -> None:

@@ -1,6 +1,7 @@
 """Dialogue files in and out, with third-party files as they are and with files that are broken in every way we know."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,17 +148,10 @@ def test_a_kardiabench_line_arrives_with_person_persona_and_spans(store: Store, 
         "signature": "slow is smooth",
         "recent_activities": "a new job",
     }
-    turn = store.rows("SELECT * EXCLUDE (text, text_hash) FROM turns")
-    assert turn == [
-        {
-            "dialogue_id": "k1",
-            "turn_index": 0,
-            "understanding": "She is worn out.",
-            "reasoning": "Rest comes first.",
-            "emotion": "anxious",
-            "response": "That sounds exhausting.",
-        }
-    ]
+    hashed = hashlib.sha256(GOOD.encode()).hexdigest()[:16]
+    assert store.rows("SELECT * FROM turns") == [{"dialogue_id": "k1", "turn_index": 0, "text_hash": hashed}]
+    turn = next(turns_of(inputs_frame(store, ["k1"])))
+    assert turn.spans == ("She is worn out.", "Rest comes first.", "anxious", "That sounds exhausting.")
     entry = recent(store, subject_kind="import")[0]
     assert (entry.actor, entry.action, entry.subject_id) == ("kardia", "import_data", report.import_id)
 
@@ -167,14 +161,13 @@ def test_xml_spans_are_kept_in_the_pipe_form(store: Store, tmp_path: Path) -> No
     assert "<response>" in XML
     assert "</response>" in XML
     import_file(store, SYSTEM, write(tmp_path / "x.jsonl", line(messages=messages)))
-    assert store.rows("SELECT text FROM turns") == [{"text": GOOD}]
+    assert dialogue(store, "k1").messages[1].content == GOOD
 
 
 def test_an_assistant_message_without_markers_is_all_response(store: Store, tmp_path: Path) -> None:
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello there"}]
     import_file(store, SYSTEM, write(tmp_path / "x.jsonl", line(messages=messages)))
-    row = store.rows("SELECT understanding, reasoning, emotion, response FROM turns")[0]
-    assert row == {"understanding": "", "reasoning": "", "emotion": "", "response": "Hello there"}
+    assert next(turns_of(inputs_frame(store, ["k1"]))).spans == ("", "", "", "Hello there")
 
 
 def test_a_persona_object_becomes_profile_text_and_one_persona_for_many_dialogues(store: Store, tmp_path: Path) -> None:
@@ -358,3 +351,24 @@ def test_dialogues_written_by_a_run_are_filed_under_that_run(store: Store) -> No
     outputs.mkdir(parents=True)
     import_file(store, SYSTEM, write(outputs / "dialogues.jsonl", line()))
     assert dialogue(store, "k1").source == "20261123-091204-regenerate-3f9a"
+
+
+# --- what is kept of a line is the same whichever reader took it -----------------------------------------------------
+
+
+def test_the_content_hash_is_of_plain_json_with_every_message_a_pair(store: Store, tmp_path: Path) -> None:
+    odd = '\x00\x0b\x1f\x7f\u2028 "quoted" \\ / é \U0001f642\t\n'
+    messages = [{"role": "user", "content": odd}, {"role": "assistant", "content": "Yes", "mood": "calm"}]
+    import_file(store, SYSTEM, write(tmp_path / "odd.jsonl", line(situation=odd, messages=messages)))
+    fields = [line()["person"], "INFP", "user_7f", "anxious", "", odd, [[m["role"], m["content"]] for m in messages]]
+    canonical = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    row = store.rows("SELECT messages, content_hash FROM dialogues")[0]
+    assert row["content_hash"] == hashlib.sha256(canonical.encode()).hexdigest()
+    assert json.loads(row["messages"]) == [{"role": m["role"], "content": m["content"]} for m in messages]
+
+
+def test_numbers_that_only_python_reads_and_the_last_of_two_equal_names_are_kept(store: Store, tmp_path: Path) -> None:
+    text = json.dumps(line(size=10**30, share=0.1, none=[None])).replace('"mbti"', '"mbti": "ESTJ", "mbti"')
+    import_file(store, SYSTEM, write(tmp_path / "numbers.jsonl", text))
+    assert dialogue(store, "k1").mbti == "INFP"
+    assert dialogue(store, "k1").extra == {"size": 10**30, "share": 0.1, "none": [None]}

@@ -257,12 +257,14 @@ def test_an_old_store_loses_the_markers_and_keeps_the_words(tmp_path: Path) -> N
     import_lines(old, SYSTEM, [line], "lines", "made")
 
     def as_before(cursor: Any) -> None:
+        cursor.execute("ALTER TABLE dialogues ADD COLUMN search_text TEXT")
         cursor.execute("UPDATE dialogues SET search_text = ?", [f"hi\n{MARKED}".lower()])
-        cursor.execute("DROP VIEW saved_filters; DROP TABLE saved_filter_events")
-        cursor.execute("DELETE FROM migrations WHERE name = '012_finding'")
+        for column in ("text", "understanding", "reasoning", "emotion", "response"):
+            cursor.execute(f"ALTER TABLE turns ADD COLUMN {column} TEXT")
+        cursor.execute("DROP VIEW saved_filters; DROP TABLE saved_filter_events; DROP TABLE search_texts")
+        cursor.execute("DELETE FROM migrations WHERE name IN ('012_finding', '013_texts_once')")
 
     old.write(as_before)
-    assert finding.count(old, SYSTEM, Filter(text="understanding")) == 1
     old.close()
     new = Store.open(tmp_path)
     assert finding.count(new, SYSTEM, Filter(text="understanding")) == 0
