@@ -31,9 +31,9 @@ _PLAIN_WORDS = {
 }
 
 
-def load_rubric(path: Path) -> Rubric:
+def load_rubric(path: Path | str) -> Rubric:
     """Read one rubric file. Raises UserError naming the file when it is missing, not YAML, or not a rubric."""
-    return rubric_from(read_yaml(path), str(path))
+    return rubric_from(read_yaml(Path(path)), str(path))
 
 
 def read_yaml(path: Path) -> Any:

@@ -94,9 +94,15 @@ def criterion_means(means: pd.DataFrame) -> go.Figure:
 
 
 def lines(
-    metrics: pd.DataFrame, labels: Mapping[str, str], y_title: str, y_ends: tuple[float, float] | None = None
+    metrics: pd.DataFrame,
+    labels: Mapping[str, str],
+    y_title: str,
+    y_ends: tuple[float | None, float | None] | None = None,
 ) -> go.Figure:
-    """Metrics over optimiser steps, one line a name. Columns: step, name, value; `labels`: name → words, in order."""
+    """Metrics over optimiser steps, one line a name. Columns: step, name, value; `labels`: name → words, in order.
+
+    An end of the axis that is None goes as far as the values do.
+    """
     traces = []
     for name, label in labels.items():
         own = metrics[metrics["name"] == name].sort_values("step")

@@ -66,16 +66,25 @@ def combine(rubric: Rubric, text: str, gold: str | None, verdicts: "Sequence[Ver
     lowest score, but neither vetoes nor cautions. Were it unknown, training would never hear of an answer that breaks
     off early.
     """
-    asked = as_asked(rubric)
-    outcomes = {v.criterion_id: v.outcome for v in verdicts}
-    lacking = [c for c in asked.criteria if outcomes.get(c.id) == "abstained" and _lacks(text, c)]
-    total = _total(asked, {v.criterion_id: v.score for v in verdicts if v.outcome == "scored"}, lacking)
+    total, outcomes = total_of(rubric, text, verdicts)
     parts = (format_reward(text), emotion_reward(text, gold), total.value)
-    outcome = _outcome(asked, parts[1], total, outcomes | {c.id: "scored" for c in lacking})
+    outcome = _outcome(as_asked(rubric), parts[1], total, outcomes)
     reward = _weighted(rubric, parts) if outcome == "scored" else None
     if reward is not None:
         reward = 0.0 if total.vetoed_by else held(rubric, reward, len(total.cautioned_by))
     return Reward(*parts, reward, total.vetoed_by, outcome)
+
+
+def total_of(rubric: Rubric, text: str, verdicts: "Sequence[Verdict]") -> tuple[Total, dict[str, str]]:
+    """The rubric's own number for `text` with what vetoes and cautions, and the outcome of each criterion.
+
+    A criterion that abstains for want of a span of the answer counts as scored, with its lowest score (see `combine`).
+    """
+    asked = as_asked(rubric)
+    outcomes: dict[str, str] = {v.criterion_id: v.outcome for v in verdicts}
+    lacking = [c for c in asked.criteria if outcomes.get(c.id) == "abstained" and _lacks(text, c)]
+    total = _total(asked, {v.criterion_id: v.score for v in verdicts if v.outcome == "scored"}, lacking)
+    return total, outcomes | {c.id: "scored" for c in lacking}
 
 
 def _lacks(text: str, criterion: Criterion) -> bool:

@@ -19,13 +19,18 @@ LOOK_EVERY_S = 0.2
 
 
 class Book(Protocol):
-    """What a run gathers beside the model; written whole whenever the model is saved. `spent` goes into the status."""
+    """What a run gathers beside the model; written whole whenever the model is saved. `spent` goes into the status,
+    `counted` into every metric event: a trainer would take the mean of a total.
+    """
 
     def write(self) -> None:
         """Write everything gathered so far."""
 
     def spent(self) -> dict[str, float]:
         """Fields of the status, such as cost and tokens."""
+
+    def counted(self) -> dict[str, float]:
+        """Totals so far, by the names of metrics."""
 
 
 class EmptyBook:
@@ -36,6 +41,10 @@ class EmptyBook:
 
     def spent(self) -> dict[str, float]:
         """Nothing spent."""
+        return {}
+
+    def counted(self) -> dict[str, float]:
+        """Nothing counted."""
         return {}
 
 
@@ -90,7 +99,7 @@ class Keeper(TrainerCallback):
     ) -> None:
         """One event per logging step. A resumed run logs some steps again: the last event of a step counts."""
         if metrics := finite(logs or {}):
-            self._run.append_event("metric", step=state.global_step, metrics=metrics)
+            self._run.append_event("metric", step=state.global_step, metrics=metrics | self._book.counted())
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """A sealed checkpoint has all its rows on disk: rows first, then the seal."""

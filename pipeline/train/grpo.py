@@ -19,7 +19,6 @@ from pipeline.train import checkpoints, data, loop
 from pipeline.train.book import SampleBook
 from pipeline.train.callbacks import Keeper
 from pipeline.train.models import Loaded, load_model
-from pipeline.train.quiet import keep_texts_out_of_logs
 from pipeline.train.reward import RubricErlReward
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
@@ -87,8 +86,10 @@ def arguments(run: RunDir, config: GrpoConfig) -> TrlConfig:
 
 def _train(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric, judge: Endpoint, home: Path) -> None:
     resumed_from = checkpoints.newest_whole(run)
-    first = checkpoints.step_of(resumed_from) * config.batch_size if resumed_from else 0
-    reward = RubricErlReward(run, judge, rubric, home / "cache" / "verdicts.sqlite", SampleBook(run, first))
+    steps = checkpoints.step_of(resumed_from) if resumed_from else 0
+    book = SampleBook(run, first=steps * config.batch_size)
+    reward = RubricErlReward(run, judge, rubric, home / "cache" / "verdicts.sqlite", book)
+    reward.recount(steps)
     keeper = Keeper(run, reward)
     trainer = GRPOTrainer(
         model=loaded.model,
@@ -99,8 +100,7 @@ def _train(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric, judg
         callbacks=[keeper],
     )
     try:
-        with keep_texts_out_of_logs():
-            loop.train(run, trainer, keeper, resumed_from)
+        loop.train(run, trainer, keeper, resumed_from)
     finally:
         asyncio.run_coroutine_threadsafe(reward.close(), trainer.async_loop).result(timeout=5)
     reward.write()

@@ -87,7 +87,15 @@ def test_two_steps_keep_every_completion_with_its_verdicts(tmp_path: Path, judge
     last = [e for e in events(run, "metric") if e["step"] == 2 and "reward" in e["metrics"]][-1]["metrics"]
     assert last["reward"] == pytest.approx(rewards["reward"][4:].mean(), abs=1e-6)
     assert last["part/r_rubric"] == pytest.approx(rewards["r_rubric"][4:].mean(), abs=1e-6)
-    assert last["judge/not_scored"] == 0
+    assert last["judge/not_scored"] == last["judge/failed"] == 0
+    assert last["criterion/empathy"] == pytest.approx(
+        verdicts.loc[(verdicts["criterion_id"] == "empathy") & (verdicts["sample_index"] >= 4), "score"].mean()
+    )
+    latencies = verdicts.loc[(verdicts["sample_index"] >= 4) & ~verdicts["cached"], "latency_s"]
+    assert last["judge/p95_s"] <= latencies.max() + 1e-6
+    assert last["judge/cost"] == 0
+    assert (last["total/verdicts"], last["total/failed"], last["total/without_reward"]) == (16, 0, 0)
+    assert last["total/cached"] == verdicts["cached"].sum()
     status = run.status()
     assert (status.done, status.total, status.unit) == (2, 2, "steps")
     assert status.tokens_in == 100 * 8  # both criteria read the response: one call a completion
@@ -210,6 +218,8 @@ def test_stopped_and_resumed_equals_never_stopped(tmp_path: Path, judge: Loopbac
     columns = ["sample_index", "criterion_id", "score"]
     pd.testing.assert_frame_equal(table(run, "verdicts")[columns], table(whole, "verdicts")[columns])
     assert run.status().tokens_in > spent > 0
+    totals = [e["metrics"]["total/verdicts"] for e in events(run, "metric") if e["step"] == 4]
+    assert totals[-1] == 4 * 8, "a resumed run goes on counting"
 
 
 def test_killed_and_resumed_from_a_saved_step_draws_the_lost_ones_again(tmp_path: Path, judge: LoopbackJudge) -> None:

@@ -15,9 +15,10 @@ class Panel(NamedTuple):
 
     axis: str
     metrics: dict[str, str]
-    ends: tuple[float, float] | None = None
+    ends: tuple[float | None, float | None] | None = None
 
 
+_FROM_0 = (0.0, None)
 _SHARE = (-0.03, 1.03)
 _PANELS: dict[str, Panel] = {
     "Reward": Panel("Mean reward (0–1)", {"reward": "Reward"}, _SHARE),
@@ -31,6 +32,16 @@ _PANELS: dict[str, Panel] = {
     "Spread within a group": Panel("Standard deviation of rewards", {"reward_std": "Spread"}, (0.0, 0.73)),
     "Answers not scored, or vetoed": Panel(
         "Share of answers", {"judge/not_scored": "Not scored", "part/vetoed": "Vetoed"}, _SHARE
+    ),
+    "Judge: failed, or from the cache": Panel(
+        "Share of verdicts", {"judge/failed": "Failed", "judge/cached": "From the cache"}, _SHARE
+    ),
+    "Judge: time of a call": Panel(
+        "Seconds", {"judge/latency_s": "Mean", "judge/p95_s": "95 % took no longer"}, _FROM_0
+    ),
+    "Judge: cost": Panel("At the endpoint’s prices", {"judge/cost": "This step", "total/cost": "So far"}, _FROM_0),
+    "Judge: verdicts so far": Panel(
+        "Verdicts", {"total/verdicts": "All", "total/failed": "Failed", "total/cached": "From the cache"}, _FROM_0
     ),
     "Learning rate": Panel("Learning rate", {"learning_rate": "Learning rate"}),
     "Gradient": Panel("Norm of the gradient", {"grad_norm": "Norm"}),
