@@ -18,6 +18,7 @@ from db.demo import load_demo
 from db.finding_export import EXPORT_FORMATS, export_file
 from db.finding_filter import Filter
 from db.ingest import ingest
+from db.others import SOURCES, import_ratings, source_of
 from db.rubric_commands import add_rubric_commands
 from db.store import Store
 from pipeline import faults
@@ -58,6 +59,9 @@ def _init(store: Store, asked: argparse.Namespace) -> int:
 def _import(store: Store, asked: argparse.Namespace) -> int:
     actor = people.person(store, asked.actor)
     for path in asked.files:
+        if source := asked.format if asked.format in SOURCES else source_of(path) if asked.format == "auto" else None:
+            _import_ratings(store, actor, path, source)
+            continue
         report = exchange.import_file(store, actor, path, asked.format)
         print(
             f"{path}: {report.format}, {report.dialogues_new:,} new dialogues with {report.turns:,} turns, "
@@ -65,16 +69,25 @@ def _import(store: Store, asked: argparse.Namespace) -> int:
         )
         if report.renamed:
             print(f"  {report.renamed:,} have an id that was another dialogue's: kept as id~hash")
-        _print_problems(report)
+        _print_problems(report.problems, f", all kept with {report.import_id}")
     return DONE
 
 
-def _print_problems(report: exchange.ImportReport) -> None:
-    for problem in report.problems[:_PROBLEMS_SHOWN]:
+def _import_ratings(store: Store, actor: people.Person, path: Path, source: str) -> None:
+    report = import_ratings(store, actor, path, source)
+    print(
+        f"{path}: ratings of {report.rubric_id}, {report.ratings_new:,} new by {report.raters:,} raters, "
+        f"{report.known:,} known, {report.dialogues_new:,} new dialogues, {len(report.problems):,} left out"
+    )
+    _print_problems(report.problems, "")
+
+
+def _print_problems(problems: list[exchange.Problem], where: str) -> None:
+    for problem in problems[:_PROBLEMS_SHOWN]:
         print(f"  line {problem.line}: {problem.reason}", file=sys.stderr)
-    more = len(report.problems) - _PROBLEMS_SHOWN
+    more = len(problems) - _PROBLEMS_SHOWN
     if more > 0:
-        print(f"  and {more:,} more, all kept with {report.import_id}", file=sys.stderr)
+        print(f"  and {more:,} more{where}", file=sys.stderr)
 
 
 def _export(store: Store, asked: argparse.Namespace) -> int:
@@ -161,9 +174,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_import(commands: Commands) -> None:
-    one = _add(commands, "import", "import dialogue files", "import train.jsonl.gz --as ravi", _import)
-    one.add_argument("files", type=Path, nargs="+", metavar="FILE", help=".jsonl or .jsonl.gz, one dialogue a line")
-    one.add_argument("--format", choices=("auto", *exchange.FORMATS), default="auto", help="auto looks at the lines")
+    does = "import dialogue files, or published ratings with their dialogues"
+    one = _add(commands, "import", does, "import train.jsonl.gz --as ravi", _import)
+    help = (
+        ".jsonl or .jsonl.gz, one dialogue a line; or ratings of DICES, Kumar et al., MentalAlign or DUO as published"
+    )
+    one.add_argument("files", type=Path, nargs="+", metavar="FILE", help=help)
+    one.add_argument(
+        "--format", choices=("auto", *exchange.FORMATS, *SOURCES), default="auto", help="auto looks at the lines"
+    )
     _add_actor(one)
 
 

@@ -28,17 +28,20 @@ class Pair:
 def cohen_kappa(ratings: Ratings, first: str, second: str, weights: KappaWeights | None = None) -> Pair:
     """Cohen's kappa, weighted by distance between categories if asked; `agreed` is the share of equal ratings (0–1).
 
-    Weights go by the distance on the scale, also where nobody used a level in between. Raises ValueError for weights
-    with ratings that are no whole numbers: their order would be taken for their distance.
+    Weights go by the distance on the scale, also where nobody used a level in between. With weights it is undefined for
+    ratings that are no whole numbers, such as means: their order would be taken for their distance.
     """
-    both = _contingency(ratings, first, second, weights)
-    units = int(both.sum())
+    one, two = (ratings.values[:, ratings.raters.index(name)] for name in (first, second))
+    known = np.isfinite(one) & np.isfinite(two)
+    one, two, units = one[known], two[known], int(known.sum())
     if not units:
         return Pair(first, second, None, None, 0, "they rated no turn in common")
-    agreed = float(both.trace() / units)
-    if np.count_nonzero(both.sum(axis=0) + both.sum(axis=1)) < 2:
+    agreed = float((one == two).mean())
+    if len(np.unique([one, two])) < 2:
         return Pair(first, second, None, agreed, units, "both gave the same rating to everything")
-    kappa = float(inter_rater.cohens_kappa(both, wt=weights, return_results=False))
+    if weights and (np.concatenate([one, two]) % 1).any():
+        return Pair(first, second, None, agreed, units, "one of them gave fractions, which have no steps to weigh by")
+    kappa = float(inter_rater.cohens_kappa(_contingency(one, two, weights), wt=weights, return_results=False))
     return Pair(first, second, kappa, agreed, units)
 
 
@@ -47,20 +50,13 @@ def pairwise(ratings: Ratings, weights: KappaWeights | None = None) -> list[Pair
     return [cohen_kappa(ratings, first, second, weights) for first, second in combinations(ratings.raters, 2)]
 
 
-def _contingency(ratings: Ratings, first: str, second: str, weights: KappaWeights | None) -> Array:
-    """How often the first gave one level and the second another, over units that both rated (levels × levels)."""
-    levels = _levels(ratings, weights)
-    one, two = (ratings.values[:, ratings.raters.index(name)] for name in (first, second))
-    both = np.isfinite(one) & np.isfinite(two)
-    places = np.searchsorted(levels, one[both]) * len(levels) + np.searchsorted(levels, two[both])
+def _contingency(one: Array, two: Array, weights: KappaWeights | None) -> Array:
+    """How often the first gave one level and the second another (levels × levels).
+
+    The levels are the values that occur; for weights every whole number between the lowest and the highest.
+    """
+    values = np.unique([one, two])
+    levels = np.arange(values[0], values[-1] + 1) if weights else values
+    places = np.searchsorted(levels, one) * len(levels) + np.searchsorted(levels, two)
     table = np.bincount(places, minlength=len(levels) ** 2).reshape(len(levels), len(levels))
     return table.astype(np.float64)
-
-
-def _levels(ratings: Ratings, weights: KappaWeights | None) -> Array:
-    """The categories in order; for weights every whole number between the lowest and the highest."""
-    if weights is None:
-        return ratings.categories
-    if (ratings.categories % 1).any():
-        raise ValueError("weighted kappa needs ratings that are whole numbers")
-    return np.arange(ratings.categories[0], ratings.categories[-1] + 1)

@@ -131,6 +131,17 @@ def test_every_published_kappa_of_two_experts_is_met_to_its_two_digits(shared_da
     assert met == 45
 
 
+def test_a_pair_with_fractions_is_undefined_with_weights_and_no_other_pair_with_it() -> None:
+    values = np.array([[1, 2, 1.5], [2, 2, 2.5], [3, 4, 3.0], [1, 1, 1.0]])
+    pairs = {
+        (one.first, one.second): one for one in pairwise(Ratings(values, np.arange(4), ("a", "b", "mean")), "linear")
+    }
+    assert pairs["a", "b"].kappa == pytest.approx(cohen_kappa_score([1, 2, 3, 1], [2, 2, 4, 1], weights="linear"))
+    assert pairs["a", "mean"].kappa is None
+    assert pairs["a", "mean"].agreed == 0.5
+    assert "fractions" in pairs["a", "mean"].why
+
+
 @pytest.mark.parametrize(
     ("dataset", "dimension", "expected"),
     [

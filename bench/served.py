@@ -1,0 +1,50 @@
+"""A real studio process over a home folder, for measurements in a browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def studio(home: Path, log: Path) -> Iterator[str]:
+    """The address of a studio over that home, ended afterwards. Raises SystemExit when it does not start."""
+    port = free_port()
+    command = [sys.executable, "-m", "studio", "--home", str(home), "--port", str(port)]
+    with log.open("ab") as written:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=written, stderr=subprocess.STDOUT)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, patience_s: float = 180) -> None:
+    """Return once the address answers. Raises SystemExit with the end of the log when it never does."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{url} does not answer:\n{log.read_text()[-3000:]}") from None
+            time.sleep(0.3)
