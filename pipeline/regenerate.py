@@ -27,10 +27,11 @@ from pathlib import Path
 
 from pipeline.attempts import EndedBy, Journal, Past
 from pipeline.cache import VerdictCache
-from pipeline.client import Client, check
+from pipeline.client import Client
 from pipeline.configs import RegenerateConfig
 from pipeline.dialogue_loop import DialogueLoop, RoleFailed
 from pipeline.embedded import connect
+from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.judge import Judge
 from pipeline.rundir import RunDir, write_whole
@@ -57,8 +58,7 @@ def run(run: RunDir, home: Path) -> None:
     with ExitStack() as stack:
         names = sorted({config.user, config.assistant, config.evaluator})
         live = {name: stack.enter_context(connect(endpoint(home, name), home)) for name in names}
-        for one in live.values():
-            check(one)
+        live = {name: ready(one, home) for name, one in live.items()}
         cache = VerdictCache(home / "cache" / "verdicts.sqlite")
         stack.callback(cache.close)
         stack.callback(_write_outputs, run, journal, seeds)
