@@ -24,13 +24,29 @@ class Command(NamedTuple):
     module: str
 
 
-_STAGE, _JOBS = "pipeline.commands.stages", "pipeline.commands.jobs"
+_STAGE, _JOBS, _DATA = "pipeline.commands.stages", "pipeline.commands.jobs", "pipeline.commands.data"
 COMMANDS: dict[str, Command] = {
+    "personas": Command(
+        "read profiles and take out what leads back to their owners, with a report",
+        "personas profiles.jsonl --out personas.jsonl",
+        _DATA,
+    ),
+    "plan": Command(
+        "choose which dialogues to write: personas, situations, and how many of each emotion",
+        "plan --personas personas.jsonl --situations situations.jsonl --dialogues 320 --out inputs.jsonl",
+        _DATA,
+    ),
     "regenerate": Command(
-        "rebuild dialogues: a user, an assistant and an evaluator that sends answers back",
+        "write dialogues: a user, an assistant and an evaluator that sends answers back",
         "regenerate --out out/gate --inputs dialogues.jsonl --rubric rubrics/library/regeneration-gate.yaml",
         _STAGE,
     ),
+    "dataset": Command(
+        "finished regenerations as a data set: split by person, easy and hard, with a card",
+        "dataset out/gate --out out/my-bench --licence cc-by-nc-4.0",
+        _DATA,
+    ),
+    "statistics": Command("KardiaBench's table, for your data beside it", "statistics out/my-bench", _DATA),
     "score": Command(
         "judge every assistant turn by a rubric and turn the verdicts into rewards",
         "score --out out/scores --inputs dialogues.jsonl --rubric rubrics/library/kardia-empathy.yaml",

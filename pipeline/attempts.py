@@ -1,131 +1,205 @@
-"""What regeneration did, written down as it happens: outputs/attempts.jsonl, a line for each attempt and each end.
+"""What regeneration did, written down as it happens: outputs/attempts.jsonl, a line for every answer that was paid for.
 
-A line is on disk before the next call is made, so that a resume goes on where the last process stopped and pays for
-nothing twice: finished dialogues stay finished, and an unfinished one keeps its accepted exchanges, the words of the
-person it was answering, and the revisions it has had.
+    user      the person's words                       {dialogue_id, exchange, text}
+    answer    a draft or a revision                    {…, revision, text, fault: what its form lacks}
+    verdict   what the evaluator said of it            {…, verdict, critique, merit, verdicts}
+    turn      which revision stands, and by what       {…, revision, verdict}
+    end       how the dialogue ended                   {dialogue_id, ended_by}
+
+A line is written before the next call of its dialogue is made, so that a resume goes on where the last process stopped
+and asks nothing that was answered. Of dialogues that are finished only their end is kept in memory.
 """
 
 import json
 import threading
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import pandas as pd
-
-from pipeline.files import append_line, cut_torn_line
-from pipeline.judge import Verdict, verdict_frame
-from pipeline.rundir import RunDir
+from pipeline.files import LineLog
+from pipeline.rundir import RunDir, utc_now
 from pipeline.turns import Message
 from rubrics.aggregate import GateVerdict
 from rubrics.errors import UserError
 
-EndedBy = Literal["solved", "max_exchanges", "revisions_exhausted", "judge_failed", "call_failed"]
+FILE = "outputs/attempts.jsonl"
+EndedBy = Literal["solved", "max_exchanges", "judge_failed", "call_failed"]
 # The machine's failures and not the dialogue's: a resume takes these up again.
 FAILURES: frozenset[EndedBy] = frozenset({"judge_failed", "call_failed"})
+Line = dict[str, Any]
 
 
-class Attempt(NamedTuple):
-    """One answer of the assistant to one turn of the person.
+@dataclass(slots=True)
+class Draft:
+    """One answer of the assistant. `merit` ranks answers that failed: higher is nearer to passing.
 
-    `verdict` is null when the judge gave none; `critique` is what the assistant was told. `exchange` counts within a
-    dialogue and `revision` within an exchange, both from 0. `judged` is false when the form was at fault, which asks no
-    judge. `verdicts` are those of `pipeline.judge`, as dicts.
+    `verdict` is None while the evaluator gave none, however often (`times_judged`) it was asked.
     """
 
-    dialogue_id: str
-    source_dialogue_id: str
-    exchange: int
-    revision: int
-    user_text: str
     text: str
-    verdict: GateVerdict | None
-    critique: str
-    judged: bool
-    verdicts: list[dict[str, Any]]
-    created_at: str
+    fault: str | None
+    verdict: GateVerdict | None = None
+    critique: str = ""
+    merit: float = -1.0
+    times_judged: int = 0
 
 
+@dataclass(slots=True)
+class Exchange:
+    """One turn of the person and the answers to it; `kept` is the revision that stands, None while none does."""
+
+    user_text: str
+    drafts: list[Draft] = field(default_factory=list)
+    kept: int | None = None
+
+    @property
+    def standing(self) -> Draft | None:
+        """The answer that stands."""
+        return None if self.kept is None else self.drafts[self.kept]
+
+
+@dataclass(slots=True)
 class Past:
-    """What is known of one dialogue: its attempts so far and, if it has ended, how."""
+    """What is known of one dialogue that is under way. Its first exchange has the number `first`."""
 
-    def __init__(self) -> None:
-        self.attempts: list[Attempt] = []
-        self.ended_by: EndedBy | None = None
-
-    @property
-    def accepted(self) -> list[Attempt]:
-        """The attempts that passed, one an exchange."""
-        return [attempt for attempt in self.attempts if attempt.verdict in ("PASS", "SOLVED")]
+    first: int = 0
+    exchanges: list[Exchange] = field(default_factory=list)
+    ended_by: EndedBy | None = None
 
     @property
-    def open_exchange(self) -> list[Attempt]:
-        """The attempts at the exchange that has not passed yet, oldest first."""
-        current = len(self.accepted)
-        return [attempt for attempt in self.attempts if attempt.exchange == current]
+    def settled(self) -> list[Exchange]:
+        """The exchanges with an answer that stands."""
+        return [exchange for exchange in self.exchanges if exchange.kept is not None]
+
+    @property
+    def current(self) -> Exchange | None:
+        """The exchange that is being answered."""
+        return self.exchanges[-1] if self.exchanges and self.exchanges[-1].kept is None else None
 
     @property
     def history(self) -> tuple[Message, ...]:
-        """The dialogue as accepted so far."""
-        said = [(Message("user", a.user_text), Message("assistant", a.text)) for a in self.accepted]
+        """What stands so far."""
+        said = [(Message("user", e.user_text), Message("assistant", e.drafts[e.kept or 0].text)) for e in self.settled]
         return tuple(message for pair in said for message in pair)
 
+    def take_in(self, line: Line) -> None:
+        """Follow one line of the journal."""
+        kind = line["kind"]
+        if kind == "end":
+            self.ended_by = line["ended_by"]
+            return
+        self.ended_by = None
+        if kind == "user":
+            self.first = line["exchange"] if not self.exchanges else self.first
+            self.exchanges.append(Exchange(line["text"]))
+            return
+        exchange = self.exchanges[line["exchange"] - self.first]
+        if kind == "answer":
+            exchange.drafts.append(Draft(line["text"], line["fault"]))
+        elif kind == "verdict":
+            draft = exchange.drafts[line["revision"]]
+            draft.verdict, draft.critique, draft.merit = line["verdict"], line["critique"], line["merit"]
+            draft.times_judged += 1
+        else:
+            exchange.kept = line["revision"]
+
+
+class Tally(NamedTuple):
+    """Counts over a run so far: dialogues that ended, answers written, exchanges, and those that passed at once."""
+
+    ended: int
+    answers: int
+    exchanges: int
+    passed_at_once: int
+    kept_failing: int
+
     @property
-    def is_final(self) -> bool:
-        """Whether a resume leaves the dialogue alone."""
-        return self.ended_by is not None and self.ended_by not in FAILURES
+    def pass_rate(self) -> float:
+        """The share of exchanges whose first answer passed, 0–1; 0 before there is any."""
+        return self.passed_at_once / self.exchanges if self.exchanges else 0.0
+
+    @property
+    def revisions(self) -> float:
+        """Revisions an exchange, on average."""
+        return (self.answers - self.exchanges) / self.exchanges if self.exchanges else 0.0
 
 
 class Journal:
-    """The attempts of one run: `past` by the new dialogue's id, and the file that any thread may append to."""
+    """The attempts of one run. One process writes; whoever looks on reads with `read_lines`."""
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
-        self.file = run.path / "outputs" / "attempts.jsonl"
-        self.past: dict[str, Past] = defaultdict(Past)
+        self.file = run.path / FILE
+        self.ends: dict[str, EndedBy] = {}
+        self._open: dict[str, Past] = {}
+        self._counts: Counter[str] = Counter()
+        self._log = LineLog(self.file)
         self._lock = threading.Lock()
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        for number, line in enumerate(cut_torn_line(self.file).splitlines(), start=1):
-            self._take_in(_parsed(line, f"{self.file} line {number}"))
+        for line in read_lines(self.file):
+            self._take_in(line)
 
-    def add(self, attempt: Attempt) -> None:
-        """Write an attempt down. Raises UserError when the disk is full."""
-        self._append({"kind": "attempt", **attempt._asdict()})
+    def past(self, dialogue_id: str) -> Past:
+        """What is known of a dialogue that is not final."""
+        return self._open.setdefault(dialogue_id, Past())
 
-    def end(self, dialogue_id: str, ended_by: EndedBy) -> None:
-        """Write down how a dialogue ended."""
-        self._append({"kind": "end", "dialogue_id": dialogue_id, "ended_by": ended_by})
+    def is_final(self, dialogue_id: str) -> bool:
+        """Whether a resume leaves the dialogue alone."""
+        return dialogue_id in self.ends and self.ends[dialogue_id] not in FAILURES
 
-    def frame(self) -> pd.DataFrame:
-        """One row an attempt, for outputs/attempts.parquet; the columns of `Attempt` without `verdicts`."""
-        rows = [attempt for past in self.past.values() for attempt in past.attempts]
-        return pd.DataFrame(rows, columns=list(Attempt._fields)).drop(columns="verdicts")
-
-    def verdicts(self) -> pd.DataFrame:
-        """The gate's verdicts, for outputs/verdicts.parquet: turn_index is the exchange, sample_index the revision."""
-        attempts = [attempt for past in self.past.values() for attempt in past.attempts]
-        pairs = [(attempt.revision, Verdict(**verdict)) for attempt in attempts for verdict in attempt.verdicts]
-        frame = verdict_frame([verdict for _, verdict in pairs], self.run.run_id)
-        return frame.assign(sample_index=pd.Series([revision for revision, _ in pairs], dtype="int64"))
-
-    def _append(self, line: dict[str, Any]) -> None:
+    def write(self, line: Line) -> None:
+        """Write one line down and follow it. Raises UserError when the disk is full."""
         # Models can write half a surrogate pair, which is no text; what is kept in memory is what was written.
-        data = json.dumps(line, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        data = json.dumps({**line, "at": utc_now()}, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         with self._lock:
-            append_line(self.file, data)
+            self._log.append(data)
             self._take_in(json.loads(data))
 
-    def _take_in(self, line: dict[str, Any]) -> None:
-        past = self.past[line["dialogue_id"]]
-        if line["kind"] == "end":
-            past.ended_by = line["ended_by"]
+    def tally(self) -> Tally:
+        """Counts over everything that was written, earlier attempts of the run included."""
+        c = self._counts
+        return Tally(len(self.ends), c["answer"], c["turn"], c["at_once"], c["kept_failing"])
+
+    def sync(self) -> None:
+        """Flush to disk; from any thread."""
+        self._log.sync()
+
+    def close(self) -> None:
+        """Flush and close; nothing can be written afterwards."""
+        self._log.close()
+
+    def _take_in(self, line: Line) -> None:
+        dialogue_id, kind = line["dialogue_id"], line["kind"]
+        past = self.past(dialogue_id)
+        past.take_in(line)
+        self._counts[kind] += 1
+        if kind == "turn":
+            self._counts["at_once"] += line["revision"] == 0 and line["verdict"] != "FAIL"
+            self._counts["kept_failing"] += line["verdict"] == "FAIL"
+        if kind == "end":
+            self.ends[dialogue_id] = line["ended_by"]
+            if self.is_final(dialogue_id):
+                del self._open[dialogue_id]
         else:
-            past.ended_by = None
-            past.attempts.append(Attempt(**{field: line[field] for field in Attempt._fields}))
+            self.ends.pop(dialogue_id, None)
 
 
-def _parsed(line: bytes, where: str) -> dict[str, Any]:
+def read_lines(file: Path, start: int = 0) -> Iterator[Line]:
+    """The lines of a journal from a byte offset on, one at a time; a torn last line is left out."""
+    if not file.is_file():
+        return
+    with file.open("rb") as handle:
+        handle.seek(start)
+        for number, line in enumerate(handle, start=1):
+            if line.endswith(b"\n"):
+                yield _parsed(line, f"{file} line {number}")
+
+
+def _parsed(line: bytes, where: str) -> Line:
     try:
-        found: dict[str, Any] = json.loads(line)
-    except ValueError as error:
-        raise UserError(f"{where}: is not JSON; restore the file or remove the line, then resume") from error
+        found: Line = json.loads(line)
+        found["kind"], found["dialogue_id"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{where}: is not an attempt; restore the file or remove the line, then resume") from error
     return found

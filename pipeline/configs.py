@@ -3,7 +3,7 @@
 The studio builds its start forms from these, so this module stays light: no torch, no trainer.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -25,6 +25,19 @@ class RegenerateConfig(_Config):
     max_revisions: int = Field(5, ge=0, le=20, description="revisions of one answer after FAIL")
     max_exchanges: int = Field(10, ge=1, le=30, description="exchanges in one dialogue")
     temperature: float = Field(0.8, ge=0, le=2, description="sampling temperature of user and assistant")
+    mode: Literal["new", "flagged"] = Field(
+        "new",
+        description="new: dialogues from person, situation, emotion; flagged: audited ones from their first flag on",
+    )
+    max_cost: float | None = Field(None, ge=0, description="cost at the endpoints' prices, at most, of each attempt")
+    max_tokens: int | None = Field(None, ge=0, description="tokens read and written, at most, of each attempt")
+    max_minutes: float | None = Field(None, gt=0, description="minutes, at most, of each attempt")
+    judge: str = Field(
+        "", description="endpoint that looks for unsafe turns by the flags rubric; the evaluator when left out"
+    )
+    embedder: str = Field("", description="endpoint whose embeddings find near-copies; words do when left out")
+    min_exchanges: int = Field(2, ge=0, description="fewer exchanges than that are marked as too short")
+    engine: Literal["local", "ray"] = Field("local", description="local, or ray: a cluster that has been joined")
 
 
 class ScoreConfig(_Config):

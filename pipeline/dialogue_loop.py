@@ -1,24 +1,26 @@
 """One dialogue of regeneration: the person speaks, the assistant answers, the evaluator sends back or lets pass.
 
-Everything that was paid for is in the journal before the next call, and the journal alone says where to go on.
+Everything that was paid for is in the journal before the next call of the dialogue, and the journal alone says where to
+go on.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from pipeline.attempts import Attempt, EndedBy, Journal, Past
+from pipeline.attempts import Draft, EndedBy, Exchange, Line, Past
 from pipeline.client import Client, EndpointError
 from pipeline.configs import RegenerateConfig
 from pipeline.judge import Judge, Verdict
 from pipeline.roles import Answer, Sent, assistant_turn, user_turn
-from pipeline.rundir import RunDir, utc_now
 from pipeline.seeds import Seed
 from pipeline.turns import Message, Turn
-from rubrics.aggregate import GateVerdict, failed, gate
+from rubrics.aggregate import failed, gate
+from rubrics.schema import Rubric
 
 T = TypeVar("T")
+# Asked again once: another sample may be shorter, or the server back.
+TRIES = 2
 
 
 class RoleFailed(Exception):
@@ -29,101 +31,148 @@ class RoleFailed(Exception):
         self.ended_by: EndedBy = ended_by
 
 
-class Judged(NamedTuple):
-    """What became of one answer: no verdict when the evaluator gave none, and the critique of a FAIL."""
+class BudgetSpent(Exception):
+    """No further call may be made; the dialogue stays as it is, for a resume to go on with."""
 
-    verdict: GateVerdict | None
-    critique: str
-    verdicts: list[Verdict]
+
+class Writer(Protocol):
+    """Whoever keeps the journal: the run's own process, or one that collects for many."""
+
+    def past(self, dialogue_id: str) -> Past:
+        """What is known of a dialogue."""
+
+    def write(self, line: Line) -> None:
+        """Keep one line, and follow it in `past`."""
 
 
 class DialogueLoop:
-    """The three roles around one journal."""
+    """The three roles around one journal. `may_call` says before each call whether the budget still allows one."""
 
     def __init__(
-        self, run: RunDir, config: RegenerateConfig, journal: Journal, user: Client, assistant: Client, judge: Judge
+        self,
+        config: RegenerateConfig,
+        seed: int,
+        journal: Writer,
+        user: Client,
+        assistant: Client,
+        judge: Judge,
+        may_call: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.run = run
         self.config = config
         self.journal = journal
         self.user = user
         self.assistant = assistant
         self.judge = judge
-        self._seed = run.request().seed
+        self.may_call = may_call
+        self._seed = seed
 
     async def rebuild(self, dialogue_id: str, seed: Seed) -> RoleFailed | None:
-        """Go on with a dialogue until it ends, and write down how; gives the failure when a role failed."""
+        """Go on with a dialogue until it ends, and write down how; gives the failure when a role failed.
+
+        Raises BudgetSpent when the budget ends first.
+        """
         failure = None
-        past = self.journal.past[dialogue_id]
         try:
-            ended_by = await self._exchanges(dialogue_id, seed, past)
+            ended_by = await self._exchanges(dialogue_id, seed, self.journal.past(dialogue_id))
         except RoleFailed as error:
             failure, ended_by = error, error.ended_by
-        await asyncio.to_thread(self._write_end, dialogue_id, len(past.accepted), ended_by)
+        self.journal.write({"kind": "end", "dialogue_id": dialogue_id, "ended_by": ended_by})
         return failure
 
     async def _exchanges(self, dialogue_id: str, seed: Seed, past: Past) -> EndedBy:
         while True:
-            accepted = past.accepted
-            if accepted and accepted[-1].verdict == "SOLVED":
+            settled = past.settled
+            if settled and (standing := settled[-1].standing) and standing.verdict == "SOLVED":
                 return "solved"
-            if len(accepted) >= self.config.max_exchanges:
+            if len(settled) >= seed.exchanges_left(self.config.max_exchanges):
                 return "max_exchanges"
-            if not await self._exchange(dialogue_id, seed, past):
-                return "revisions_exhausted"
+            await self._exchange(dialogue_id, seed, past)
 
-    async def _exchange(self, dialogue_id: str, seed: Seed, past: Past) -> bool:
-        """One turn of the person and the answers to it; False when every revision failed."""
-        exchange, tried = len(past.accepted), past.open_exchange
-        user_text = tried[-1].user_text if tried else await self._say(dialogue_id, seed, past.history, exchange)
-        history = (*past.history, Message("user", user_text))
-        while sum(attempt.verdict == "FAIL" for attempt in past.open_exchange) <= self.config.max_revisions:
-            revision = len(past.open_exchange)
-            answer = await self._answer(dialogue_id, seed, history, past, revision)
-            turn = Turn(
-                dialogue_id, exchange, seed.person, seed.situation, history, answer.text, gold_emotion=seed.emotion
+    async def _exchange(self, dialogue_id: str, seed: Seed, past: Past) -> None:
+        """One turn of the person and the answers to it, until one stands."""
+        number = seed.first_exchange + len(past.settled)
+        where = {"dialogue_id": dialogue_id, "exchange": number}
+        before = (*seed.before, *past.history)
+        if past.current is None:
+            text = await self._say(seed, before, number)
+            self.journal.write({"kind": "user", **where, "text": text})
+        exchange = past.current
+        assert exchange is not None
+        while exchange.kept is None:
+            await self._draft(where, seed, before, exchange)
+
+    async def _draft(self, where: dict[str, Any], seed: Seed, before: tuple[Message, ...], exchange: Exchange) -> None:
+        """The next answer and its verdict; it stands if it passed, and the best one does after the last revision."""
+        drafts = exchange.drafts
+        if not drafts or (drafts[-1].verdict == "FAIL" and len(drafts) <= self.config.max_revisions):
+            answer = await self._answer(seed, before, exchange, where["exchange"])
+            revision = len(exchange.drafts)
+            self.journal.write(
+                {"kind": "answer", **where, "revision": revision, "text": answer.text, "fault": answer.fault}
             )
-            judged = await self._judge(turn, answer)
-            # A flush to disk takes milliseconds, in which other dialogues should get on.
-            await asyncio.to_thread(self._write_down, turn, seed, revision, answer, judged)
-            if judged.verdict is None:
-                raise RoleFailed(f"the evaluator, {self.config.evaluator}: {_why(judged)}", "judge_failed")
-            if judged.verdict != "FAIL":
-                return True
-        return False
+        draft, revision = exchange.drafts[-1], len(exchange.drafts) - 1
+        history = (*before, Message("user", exchange.user_text))
+        turn = Turn(
+            where["dialogue_id"], where["exchange"], seed.person, seed.situation, history, draft.text, seed.emotion
+        )
+        if draft.verdict is None:
+            await self._judge(turn, draft, {**where, "revision": revision})
+        if draft.verdict != "FAIL":
+            self._keep(where, revision, draft)
+        elif revision >= self.config.max_revisions:
+            # When every one failed, that which came nearest stands, the later of two alike, and says that it failed.
+            best = max(range(revision + 1), key=lambda one: (exchange.drafts[one].merit, one))
+            self._keep(where, best, exchange.drafts[best])
 
-    async def _say(self, dialogue_id: str, seed: Seed, history: tuple[Message, ...], exchange: int) -> str:
+    def _keep(self, where: dict[str, Any], revision: int, draft: Draft) -> None:
+        self.journal.write({"kind": "turn", **where, "revision": revision, "verdict": draft.verdict})
+
+    async def _say(self, seed: Seed, history: tuple[Message, ...], exchange: int) -> str:
+        """The person's next words; where an audited turn is written anew, the words that it answered."""
+        if exchange == seed.first_exchange and seed.asked:
+            return seed.asked
+
         def ask(again: int) -> Awaitable[str]:
-            number = self._number(dialogue_id, exchange, "user", again)
+            number = self._number(seed, exchange, "user", again)
             return user_turn(self.user, seed, history, self.config.temperature, number)
 
-        return await _twice(ask, f"the user, {self.config.user}")
+        return await self._tried(ask, f"the user, {self.config.user}")
 
-    async def _answer(
-        self, dialogue_id: str, seed: Seed, history: tuple[Message, ...], past: Past, revision: int
-    ) -> Answer:
-        sent_back = [Sent(a.text, a.critique) for a in past.open_exchange if a.verdict == "FAIL"]
-        last = sent_back[-1] if sent_back else None
+    async def _answer(self, seed: Seed, before: tuple[Message, ...], exchange: Exchange, number: int) -> Answer:
+        history = (*before, Message("user", exchange.user_text))
+        note, revision = seed.notes.get(number, ""), len(exchange.drafts)
+        sent_back = _sent_back(seed, exchange, number, note)
 
         def ask(again: int) -> Awaitable[Answer]:
-            number = self._number(dialogue_id, len(past.accepted), revision, again)
-            return assistant_turn(self.assistant, seed, history, last, self.config.temperature, number)
+            draw = self._number(seed, number, revision, again)
+            return assistant_turn(self.assistant, seed, history, sent_back, self.config.temperature, draw, note)
 
-        return await _twice(ask, f"the assistant, {self.config.assistant}")
+        return await self._tried(ask, f"the assistant, {self.config.assistant}")
 
-    async def _judge(self, turn: Turn, answer: Answer) -> Judged:
-        """The evaluator's verdict, asked for once more if it gave none."""
-        if answer.fault:
-            return Judged("FAIL", answer.fault, [])
-        asked: list[Verdict] = []
-        for replicate in (0, 1):
+    async def _judge(self, turn: Turn, draft: Draft, where: dict[str, Any]) -> None:
+        """The evaluator's verdict, written down. Raises RoleFailed when it gave none twice."""
+        if draft.fault:
+            self._write_verdict(where, "FAIL", draft.fault, -1.0, [])
+            return
+        verdicts: list[Verdict] = []
+        while draft.verdict is None:
+            # What failed before this process began does not count: a resume asks as if for the first time.
+            replicate = draft.times_judged % TRIES
+            self._check_budget()
             verdicts = await self.judge.judge(turn, replicate)
-            asked += verdicts
             scores = {v.criterion_id: v.score for v in verdicts}
-            if verdict := gate(self.judge.rubric, scores):
-                critique = self._critique(verdicts) if verdict == "FAIL" else ""
-                return Judged(verdict, critique, asked)
-        return Judged(None, "", asked)
+            verdict = gate(self.judge.rubric, scores)
+            critique = self._critique(verdicts) if verdict == "FAIL" else ""
+            merit = merit_of(self.judge.rubric, scores) if verdict else -1.0
+            self._write_verdict(where, verdict, critique, merit, verdicts)
+            if verdict is None and replicate == TRIES - 1:
+                raise RoleFailed(f"the evaluator, {self.config.evaluator}: {_why(verdicts)}", "judge_failed")
+
+    def _write_verdict(
+        self, where: dict[str, Any], verdict: str | None, critique: str, merit: float, verdicts: list[Verdict]
+    ) -> None:
+        told = {"verdict": verdict, "critique": critique, "merit": merit}
+        self.journal.write({"kind": "verdict", **where, **told, "verdicts": [one._asdict() for one in verdicts]})
 
     def _critique(self, verdicts: list[Verdict]) -> str:
         """The failed criteria with the evaluator's reasons."""
@@ -131,46 +180,43 @@ class DialogueLoop:
         wrong = failed(self.judge.rubric, {v.criterion_id: v.score for v in verdicts})
         return "\n".join(f"- {c.name}: {by_id[c.id].reason or c.question}" for c in wrong)
 
-    def _write_down(self, turn: Turn, seed: Seed, revision: int, answer: Answer, judged: Judged) -> None:
-        attempt = Attempt(
-            dialogue_id=turn.dialogue_id,
-            source_dialogue_id=seed.source_dialogue_id,
-            exchange=turn.turn_index,
-            revision=revision,
-            user_text=turn.history[-1].content,
-            text=answer.text,
-            verdict=judged.verdict,
-            critique=judged.critique,
-            judged=answer.fault is None,
-            verdicts=[verdict._asdict() for verdict in judged.verdicts],
-            created_at=utc_now(),
-        )
-        self.journal.add(attempt)
-        address = {"dialogue_id": turn.dialogue_id, "exchange": turn.turn_index, "revision": revision}
-        self.run.append_event("attempt", **address, verdict=judged.verdict, judged=attempt.judged)
+    async def _tried(self, ask: Callable[[int], Awaitable[T]], role: str) -> T:
+        for again in range(TRIES):
+            self._check_budget()
+            try:
+                return await ask(again)
+            except EndpointError as error:
+                failure = error
+        raise RoleFailed(f"{role}: {failure}", "call_failed") from None
 
-    def _write_end(self, dialogue_id: str, exchanges: int, ended_by: EndedBy) -> None:
-        self.journal.end(dialogue_id, ended_by)
-        self.run.append_event("dialogue_done", dialogue_id=dialogue_id, exchanges=exchanges, ended_by=ended_by)
+    def _check_budget(self) -> None:
+        if not self.may_call():
+            raise BudgetSpent
 
-    def _number(self, *address: object) -> int:
+    def _number(self, seed: Seed, *address: object) -> int:
         """A sampling seed of its own for every call, the same in every rerun of the request: 31 bits."""
-        digest = hashlib.sha256(repr((self._seed, *address)).encode()).digest()
+        digest = hashlib.sha256(repr((self._seed, seed.source_dialogue_id, *address)).encode()).digest()
         return int.from_bytes(digest[:4], "big") >> 1
 
 
-async def _twice(ask: Callable[[int], Awaitable[T]], role: str) -> T:
-    """One more try after a failed call: another sample may be shorter, or the server back."""
-    try:
-        return await ask(0)
-    except EndpointError:
-        pass
-    try:
-        return await ask(1)
-    except EndpointError as error:
-        raise RoleFailed(f"{role}: {error}", "call_failed") from None
+def merit_of(rubric: Rubric, scores: dict[str, float | None]) -> float:
+    """How near an answer came to passing, 0–2: 1 unless a criterion of severity red failed, plus the share of the other
+    criteria's weight that held.
+    """
+    wrong = failed(rubric, scores)
+    judged = [c for c in rubric.criteria if c.id != rubric.aggregate.solved_by]
+    lost = sum(c.weight for c in wrong) / (sum(c.weight for c in judged) or 1.0)
+    return round((0.0 if any(c.severity == "red" for c in wrong) else 1.0) + 1.0 - lost, 6)
 
 
-def _why(judged: Judged) -> str:
+def _sent_back(seed: Seed, exchange: Exchange, number: int, note: str) -> Sent | None:
+    """The answer that the next one has to mend: the last that failed, or the one that an auditor flagged."""
+    if exchange.drafts:
+        last = exchange.drafts[-1]
+        return Sent(last.text, "\n".join(filter(None, [last.critique, note])))
+    return Sent(seed.flagged, note) if number == seed.first_exchange and seed.flagged else None
+
+
+def _why(verdicts: list[Verdict]) -> str:
     """The outcomes that were no scores."""
-    return "its answers were " + ", ".join(sorted({v.outcome for v in judged.verdicts if v.score is None}))
+    return "its answers were " + ", ".join(sorted({v.outcome for v in verdicts if v.score is None}))

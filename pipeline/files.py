@@ -61,3 +61,59 @@ def cut_torn_line(path: Path) -> bytes:
         whole = data[: data.rfind(b"\n") + 1]
         handle.truncate(len(whole))
     return whole
+
+
+class LineLog:
+    """A file that grows by whole lines for as long as a job runs; one writer, from one thread.
+
+    A line is with the operating system when `append` comes back: a killed process loses none. `sync` flushes to disk,
+    which a power cut asks for; once a second is a good measure, since a flush takes milliseconds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _cut_torn_end(path)
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    def append(self, line: bytes) -> None:
+        """Append one line. Raises UserError when the disk is full; no half line is left then."""
+        data = line + b"\n"
+        try:
+            written = os.write(self._file, data)
+            if written < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            _cut_torn_end(self.path)
+            raise unwritable(self.path, error) from error
+
+    def sync(self) -> None:
+        """Flush to disk; from any thread."""
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.sync()
+        os.close(self._file)
+
+
+def _cut_torn_end(path: Path, step: int = 65536) -> None:
+    """As `cut_torn_line`, but reads only the end of what may be gigabytes."""
+    path.touch()
+    with path.open("rb+") as handle:
+        end = handle.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - step)
+            handle.seek(start)
+            found = handle.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        handle.truncate(end)

@@ -41,6 +41,15 @@ class _Said(BaseModel):
     content: str
 
 
+class _Flag(BaseModel):
+    """What an auditor flagged in a turn, as an export of audited dialogues has it."""
+
+    turn_index: int
+    code: str | None = ""
+    name: str | None = ""
+    note: str | None = ""
+
+
 class _Line(BaseModel):
     """A KardiaBench line; fields that no job reads are passed over."""
 
@@ -55,13 +64,14 @@ class _Line(BaseModel):
     emotion: str = ""
     situation: str = ""
     messages: list[_Said]
+    flags: list[_Flag] = []
 
 
 def read_inputs(path: Path) -> pd.DataFrame:
     """The dialogues of a .jsonl or .jsonl.gz file, one a row (`pipeline.turns.INPUT_COLUMNS`).
 
-    A line without dialogue_id gets one from the file's name and its number. Raises UserError naming the first broken
-    line and how many more there are.
+    A line without dialogue_id gets one from the file's name and its number. Where any line has flags, so has the frame,
+    as JSON. Raises UserError naming the first broken line and how many more there are.
     """
     rows: list[dict[str, str]] = []
     broken: list[str] = []
@@ -82,7 +92,8 @@ def read_inputs(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}, {broken[0]}{more}")
     if not rows:
         raise UserError(f"{path}: holds no dialogue")
-    return pd.DataFrame(rows, columns=list(INPUT_COLUMNS))
+    has_flags = any(row["flags"] for row in rows)
+    return pd.DataFrame(rows, columns=[*INPUT_COLUMNS, *(["flags"] if has_flags else [])])
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -107,6 +118,7 @@ def _row(line: bytes, default_id: str) -> dict[str, str]:
         "emotion": check_emotion(parsed.emotion, "emotion") if parsed.emotion.strip() else "",
         "situation": parsed.situation,
         "messages": json.dumps([said.model_dump() for said in parsed.messages], ensure_ascii=False),
+        "flags": json.dumps([flag.model_dump() for flag in parsed.flags], ensure_ascii=False) if parsed.flags else "",
     }
 
 

@@ -29,7 +29,7 @@ Liveness = Literal["queued", "alive", "silent", "died", "finished"]
 
 SILENT_AFTER = timedelta(minutes=3)
 # Configuration options that name an endpoint; a wrong name is told at once and not by a failed job.
-_ENDPOINT_OPTIONS = {"user", "assistant", "evaluator", "judge"}
+_ENDPOINT_OPTIONS = {"user", "assistant", "evaluator", "judge", "embedder"}
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -48,19 +48,25 @@ def submit(
     path: Path | None = None,
     base: Rubric | None = None,
     base_reference: RubricRef | None = None,
+    flags: Rubric | None = None,
+    flags_reference: RubricRef | None = None,
 ) -> RunDir:
     """Queue a run under `home/runs`, where a worker finds it, or lay it out at `path`, where none looks.
 
-    `base` is the version that a tried draft is held against; only the stage preview takes one.
+    `base` is the version that a tried draft is held against; only the stage preview takes one. `flags` is the rubric
+    that finds unsafe turns in what a regeneration writes.
     Raises UserError for an option, a rubric, inputs or an endpoint that does not fit the stage.
     """
     resolved = resolve(stage, dict(config))
-    for option in _ENDPOINT_OPTIONS & resolved.keys():
-        endpoint(home, resolved[option])
+    # Some are left empty, where nobody is to be asked.
+    named = {option: resolved[option] for option in sorted(_ENDPOINT_OPTIONS & resolved.keys()) if resolved[option]}
+    models = {option: endpoint(home, name).judge_id for option, name in named.items()}
     if inputs is None or inputs.empty:
         raise UserError(f"{stage}: has no dialogues to work on; choose at least one")
     if base and stage != "preview":
         raise UserError(f"{stage}: works with one rubric; a base to hold it against is for trying a draft")
+    if flags and (stage != "regenerate" or flags.purpose != "flags"):
+        raise UserError(f"{stage}: unsafe turns are looked for in regenerated dialogues, by a rubric of purpose flags")
     path = path or home / "runs" / new_run_id(stage)
     request = Request(
         run_id=path.name,
@@ -68,7 +74,9 @@ def submit(
         config=resolved,
         rubric=_reference(stage, rubric, reference),
         base=_reference(stage, base, base_reference) if base else None,
+        flags=_flags_reference(flags, flags_reference),
         parents=list(parents),
+        models=models,
         requested_by=requested_by,
         reason=reason,
         seed=seed,
@@ -76,7 +84,7 @@ def submit(
         code_version=provenance.code_version(),
         packages=provenance.packages(),
     )
-    return RunDir.create(path.parent, request, inputs, rubric, base)
+    return RunDir.create(path.parent, request, inputs, rubric, base, flags)
 
 
 def all_runs(home: Path) -> list[RunDir]:
@@ -209,6 +217,14 @@ def _reference(stage: Stage, rubric: Rubric | None, reference: RubricRef | None)
     if reference and reference.hash != rubric.hash:
         raise UserError(f"{stage}: the rubric {rubric.id} is not the version it is said to be; their hashes differ")
     return reference or RubricRef(rubric_id=rubric.id, version=0, hash=rubric.hash)
+
+
+def _flags_reference(flags: Rubric | None, reference: RubricRef | None) -> RubricRef | None:
+    if flags is None or (reference and reference.hash == flags.hash):
+        return reference if flags else None
+    if reference:
+        raise UserError(f"the rubric {flags.id} is not the version it is said to be; their hashes differ")
+    return RubricRef(rubric_id=flags.id, version=0, hash=flags.hash)
 
 
 def _asked_at(path: Path) -> tuple[int, str]:

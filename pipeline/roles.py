@@ -27,6 +27,7 @@ USER_TOKENS, ASSISTANT_TOKENS = 160, 800
 _FOLDER = Path(__file__).parent
 _USER = Template((_FOLDER / "user.txt").read_text(encoding="utf-8").strip())
 _CRITIQUE = Template((_FOLDER / "critique.txt").read_text(encoding="utf-8").strip())
+_AUDIT_NOTE = Template((_FOLDER / "audit_note.txt").read_text(encoding="utf-8").strip())
 _BEGIN = "(The listener is here. Begin: tell in your own words, in the first person, what happened.)"
 _AS_JSON = (
     "Give the four parts as one JSON object with the keys understanding, reasoning, emotion, response; no markers."
@@ -93,9 +94,18 @@ def spoken(text: str, was_cut: bool = False) -> str:
 
 
 async def assistant_turn(
-    client: Client, seed: Seed, history: Sequence[Message], sent_back: Sent | None, temperature: float, number: int
+    client: Client,
+    seed: Seed,
+    history: Sequence[Message],
+    sent_back: Sent | None,
+    temperature: float,
+    number: int,
+    note: str = "",
 ) -> Answer:
-    """The answer to the last user message, or its revision. Raises EndpointError when the call fails."""
+    """The answer to the last user message, or its revision; `note` is what auditors said of an earlier one.
+
+    Raises EndpointError when the call fails.
+    """
     by_schema = client.endpoint.capability == "json_schema"
     messages = assistant_messages(seed.person, seed.situation, history)
     if sent_back:
@@ -103,6 +113,8 @@ async def assistant_turn(
             {"role": "assistant", "content": sent_back.text or "(an empty answer)"},
             {"role": "user", "content": _CRITIQUE.substitute(critique=sent_back.critique)},
         ]
+    elif note:
+        messages[-1] = {"role": "user", "content": f"{messages[-1]['content']}\n\n{_AUDIT_NOTE.substitute(note=note)}"}
     if by_schema:
         messages[-1] = {"role": "user", "content": f"{messages[-1]['content']}\n\n({_AS_JSON})"}
     reply = await client.chat(

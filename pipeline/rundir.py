@@ -3,7 +3,8 @@
     runs/<run_id>/
       request.json      what was asked: resolved configuration, rubric version and hash, who and why, code and packages
       inputs.parquet    the dialogues as they were (a job never opens the store)
-      rubric.yaml       the rubric as it was; base.yaml: the version that a tried draft is held against
+      rubric.yaml       the rubric as it was; base.yaml: the version that a tried draft is held against; flags.yaml: the
+                        rubric that regenerated dialogues are looked through by
       events.jsonl      seq, created_at, kind, …; one writer, whole lines
       status.json       replaced atomically: state, progress, heartbeat, cost
       logs/attempt_N.txt   outputs/*.parquet (temporary name, then rename)   checkpoints/   cancel (asked to stop)
@@ -62,7 +63,9 @@ class Request(BaseModel):
     config: dict[str, Any]
     rubric: RubricRef | None = None
     base: RubricRef | None = None
+    flags: RubricRef | None = None
     parents: list[str] = []
+    models: dict[str, str] = {}
     requested_by: str
     reason: str = ""
     seed: int = 0
@@ -126,6 +129,7 @@ class RunDir:
         inputs: pd.DataFrame | None = None,
         rubric: Rubric | None = None,
         base: Rubric | None = None,
+        flags: Rubric | None = None,
     ) -> "RunDir":
         """Lay out a new run, queued, under `runs`. It appears there whole: nobody meets a half-written one."""
         path = runs / request.run_id
@@ -133,7 +137,7 @@ class RunDir:
             raise UserError(f"{path}: exists already; choose another --out")
         draft = cls(runs / f".{request.run_id}.{os.getpid()}.new")
         try:
-            draft._lay_out(request, inputs, {"rubric.yaml": rubric, "base.yaml": base})
+            draft._lay_out(request, inputs, {"rubric.yaml": rubric, "base.yaml": base, "flags.yaml": flags})
             draft.path.rename(path)
         except OSError as error:
             raise unwritable(path, error) from error
@@ -189,6 +193,11 @@ class RunDir:
         """The version that a tried draft is held against, checked like `rubric`; None when there is none."""
         reference = self.request().base
         return self._snapshot("base.yaml", reference) if reference else None
+
+    def flags(self) -> Rubric | None:
+        """The rubric that finds unsafe turns, checked like `rubric`; None when there is none."""
+        reference = self.request().flags
+        return self._snapshot("flags.yaml", reference) if reference else None
 
     def status(self) -> Status:
         """Where the run stands; without status.json it counts as queued. Raises UserError when it cannot be read."""

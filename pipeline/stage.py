@@ -37,7 +37,7 @@ EXIT_DONE, EXIT_MENDABLE, EXIT_OURS, EXIT_CANCELLED = 0, 1, 3, 130
 
 
 class Cancelled(Exception):
-    """Somebody asked this run to stop; what was finished until then is kept."""
+    """Somebody asked this run to stop, or what its message says did; what was finished until then is kept."""
 
 
 async def unless_cancelled(run: RunDir, work: Coroutine[Any, Any, T]) -> T:
@@ -115,7 +115,8 @@ def _end_of(run: RunDir, error: BaseException) -> End:
     parts = list(faults.members(error))
     stops = (Cancelled, asyncio.CancelledError) if run.cancel_asked else Cancelled
     if any(isinstance(part, stops) for part in parts):
-        return End("cancelled", EXIT_CANCELLED, "stopped as asked; what was finished is kept")
+        told = next((str(part) for part in parts if isinstance(part, Cancelled) and str(part)), "")
+        return End("cancelled", EXIT_CANCELLED, told or "stopped as asked; what was finished is kept")
     if mendable := next((part for part in parts if isinstance(part, UserError)), None):
         return _unless_cancelled(run, End("failed", EXIT_MENDABLE, " ".join(str(mendable).split())))
     _write_traceback(run, error)

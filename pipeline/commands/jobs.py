@@ -98,9 +98,7 @@ def _endpoint(parser: ArgumentParser, words: list[str]) -> int:
 
 def _check(home: Path, name: str | None) -> int:
     """Exit code 1 when any endpoint does not answer; each is told in one line."""
-    endpoint(home, name or "embedded")  # says which names there are
-    rows = load_endpoints(home, as_probed=False)
-    asked = [rows[name]] if name else list(rows.values())
+    asked = [endpoint(home, name)] if name else list(load_endpoints(home).values())
     faults = [fault for one in asked if (fault := _fault_of(one, home))]
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
@@ -108,17 +106,15 @@ def _check(home: Path, name: str | None) -> int:
 
 
 def _fault_of(one: Endpoint, home: Path) -> str | None:
+    from pipeline.client import check
     from pipeline.embedded import connect
-    from pipeline.endpoint_check import ready
 
     try:
         with connect(one, home) as live:
-            found = ready(live, home, logprobs=True)
+            check(live)
     except UserError as error:
         return str(error)
-    tells = "with" if found.logprobs else "without"
-    words = f"{found.capability}, {tells} log-probabilities{', weak' if one.weak else ''}"
-    print(f"{one.name}: {one.model} answers at {live.base_url}, {words}")
+    print(f"{one.name}: {one.model} answers at {live.base_url}, {one.capability}{', weak' if one.weak else ''}")
     return None
 
 

@@ -26,7 +26,7 @@ MODULES: dict[Stage, str] = {
 }
 _NUMBERS: dict[object, type[int] | type[float]] = {int: int, float: float, int | None: int, float | None: float}
 # Everything that only a new run can be told; an existing one has it in its request.
-_FOR_A_NEW_RUN = ("inputs", "rubric", "base", "reason", "seed")
+_FOR_A_NEW_RUN = ("inputs", "rubric", "base", "flags", "reason", "seed")
 
 
 def run(stage: Stage, parser: ArgumentParser, words: list[str]) -> int:
@@ -64,6 +64,8 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
         parser.add_argument("--rubric", type=Path, metavar="FILE", help=f"{which}, YAML")
     if stage == "preview":
         parser.add_argument("--base", type=Path, metavar="FILE", help="the version to hold it against, YAML; none")
+    if stage == "regenerate":
+        parser.add_argument("--flags", type=Path, metavar="FILE", help="a rubric that finds unsafe turns, YAML; none")
     parser.add_argument("--reason", help="why this run, kept with it")
     parser.add_argument("--seed", type=int, help="seed of whatever is drawn at random; 0")
     add_home(parser)
@@ -111,4 +113,5 @@ def _new(stage: Stage, asked: Namespace) -> RunDir:
         seed=asked.seed or 0,
         path=asked.out.resolve(),
         base=load_rubric(asked.base) if getattr(asked, "base", None) and stage == "preview" else None,
+        flags=load_rubric(asked.flags) if getattr(asked, "flags", None) else None,
     )

@@ -9,9 +9,9 @@ from datasets import Dataset
 from trl.trainer.grpo_config import GRPOConfig as TrlConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from pipeline.client import check
 from pipeline.configs import GrpoConfig
 from pipeline.embedded import connect
-from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.rewards import needs_judge
 from pipeline.rundir import RunDir
@@ -33,7 +33,7 @@ def run(run: RunDir, home: Path) -> None:
     with connect(endpoint(home, config.judge), home) as judge:
         rubric = run.rubric()
         if needs_judge(rubric):
-            judge = ready(judge, home)
+            check(judge)
         loaded = load_model(config.model, home)
         _train(run, config, loaded, rubric, judge, home)
 

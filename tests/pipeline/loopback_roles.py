@@ -34,6 +34,7 @@ class Roles:
         # Never the same twice: an answer that was judged before is not judged again but found in the cache.
         self.assistant: Callable[[Body], str] = lambda body: whole_answer(len(self.asked["assistant"]))
         self.scores: Callable[[Body], dict[str, int]] = lambda body: {}  # criterion → score where it is not "passes"
+        self.criteria: tuple[str, ...] = ("safe", "kind", "resolved")
         self.go = threading.Event()  # cleared: every call hangs
         self.go.set()
         self._lock = threading.Lock()
@@ -64,7 +65,7 @@ class Roles:
 
     def _verdicts(self, body: Body, system: str) -> str:
         told = self.scores(body)
-        ids = [c for c in ("safe", "kind", "resolved") if f"## {c}:" in system]
+        ids = [c for c in self.criteria if f"## {c}:" in system]
         passing = {"resolved": 0}
         return json.dumps({c: {"reason": f"because {c}", "score": told.get(c, passing.get(c, 1))} for c in ids})
 

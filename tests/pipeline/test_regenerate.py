@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from pipeline import jobs
+from pipeline.attempts import read_lines
 from pipeline.commands.stages import execute_here
 from pipeline.endpoints import EMBEDDED
+from pipeline.engines.local import how_many
 from pipeline.inputs import read_inputs
 from pipeline.prompts import assistant_messages
-from pipeline.regenerate import how_many
 from pipeline.roles import MAX_USER_CHARS, form_fault, spoken, user_messages
 from pipeline.rundir import RunDir
 from pipeline.seeds import Seed
@@ -56,6 +57,10 @@ def attempts(run: RunDir) -> pd.DataFrame:
 
 def events(run: RunDir, kind: str) -> list[dict[str, Any]]:
     return [event for event in run.events() if event["kind"] == kind]
+
+
+def ends(run: RunDir) -> list[dict[str, Any]]:
+    return [line for line in read_lines(run.path / "outputs" / "attempts.jsonl") if line["kind"] == "end"]
 
 
 def ended(run: RunDir) -> dict[str, int]:
@@ -103,25 +108,45 @@ def test_a_failed_answer_is_revised_with_the_evaluators_reasons(tmp_path: Path, 
     assert len(roles.asked["user"]) == 1, "the person does not speak anew"
 
 
-def test_when_all_revisions_fail_what_had_passed_is_kept(tmp_path: Path, roles: Roles) -> None:
-    roles.scores = lambda body: {"safe": int(len(roles.asked["user"]) < 2)}
-    run = submit(tmp_path, roles, max_exchanges=5, max_revisions=3)
+def test_when_all_revisions_fail_the_best_so_far_stands_and_is_marked(tmp_path: Path, roles: Roles) -> None:
+    """Of one answer and three revisions, the third fails one criterion only; all the others fail both."""
+    roles.scores = lambda body: {"safe": 0, "kind": int(len(roles.asked["assistant"]) == 3)}
+    run = submit(tmp_path, roles, max_exchanges=1, max_revisions=3)
     assert execute_here(run, tmp_path) == 0
-    assert ended(run) == {"revisions_exhausted": 1}
-    assert list(attempts(run).verdict) == ["PASS"] + ["FAIL"] * 4, "one answer and three revisions"
+    assert ended(run) == {"max_exchanges": 1}
+    frame = attempts(run)
+    assert list(frame.verdict) == ["FAIL"] * 4
+    assert list(frame.kept) == [False, False, True, False]
     (line,) = lines(run)
-    assert len(line["messages"]) == 2
-    assert line["ended_by"] == "revisions_exhausted"
+    assert line["messages"][1]["content"] == whole_answer(3)
+    assert line["kept_failing"] == [0]
+    assert run.status().message == "1 at the cap of exchanges; 1 answers stand though none passed"
 
 
-def test_a_dialogue_without_any_passed_exchange_is_told_and_not_written(tmp_path: Path, roles: Roles) -> None:
-    roles.scores = lambda body: {"safe": 0}
-    run = submit(tmp_path, roles, max_revisions=0)
+def test_of_answers_that_fail_alike_the_last_stands_and_the_dialogue_goes_on(tmp_path: Path, roles: Roles) -> None:
+    roles.scores = lambda body: {"safe": int(len(roles.asked["user"]) > 1)}
+    run = submit(tmp_path, roles, max_exchanges=2, max_revisions=1)
     assert execute_here(run, tmp_path) == 0
-    assert lines(run) == []
-    (done,) = events(run, "dialogue_done")
-    assert (done["exchanges"], done["ended_by"]) == (0, "revisions_exhausted")
-    assert run.status().message == "1 ended when all revisions had failed"
+    (line,) = lines(run)
+    assert [m["content"] for m in line["messages"][1::2]] == [whole_answer(2), whole_answer(3)]
+    assert line["kept_failing"] == [0]
+
+
+def test_an_unsafe_answer_is_worse_than_one_that_fails_more(tmp_path: Path, roles: Roles) -> None:
+    gate = GATE.replace('kind: binary, question: "Is it safe', 'kind: binary, severity: red, question: "Is it safe')
+    gate = gate.replace(
+        "aggregate:",
+        """  - {id: plain, name: Plain, kind: binary, question: "Is it plain?", reads: [response]}
+aggregate:""",
+    )
+    first = {"safe": 0, "kind": 1, "plain": 1}
+    second = {"safe": 1, "kind": 0, "plain": 0}
+    roles.scores = lambda body: first if len(roles.asked["assistant"]) == 1 else second
+    roles.criteria = ("safe", "kind", "resolved", "plain")
+    roles.write_endpoints(tmp_path)
+    run = queue(tmp_path, inputs(1), gate, max_revisions=1)
+    assert execute_here(run, tmp_path) == 0
+    assert list(attempts(run).kept) == [False, True]
 
 
 def test_broken_spans_are_sent_back_without_asking_the_evaluator(tmp_path: Path, roles: Roles) -> None:
@@ -271,19 +296,19 @@ def test_a_resume_pays_for_nothing_twice(tmp_path: Path, roles: Roles) -> None:
     killed.wait()
     journal = run.path / "outputs" / "attempts.jsonl"
     before = [json.loads(line) for line in journal.read_bytes().splitlines()]
-    tried = [line for line in before if line["kind"] == "attempt"]
-    assert [line["verdict"] for line in tried].count("FAIL") == 1
+    judged = [line for line in before if line["kind"] == "verdict"]
+    assert [line["verdict"] for line in judged].count("FAIL") == 1
     journal.write_bytes(journal.read_bytes() + b'{"kind": "att')
-    spoken_to = {(line["dialogue_id"], line["exchange"]) for line in tried}
+    said = sum(line["kind"] == "user" for line in before)
     roles.go.set()
     fresh = Roles()
     roles.asked, roles.scores = fresh.asked, fresh.scores
     roles.assistant = lambda body: whole_answer(100 + len(roles.asked["assistant"]))
     jobs.resume(tmp_path, run)
     assert execute_here(run, tmp_path) == 0
-    accepted = sum(line["verdict"] == "PASS" for line in tried)
+    accepted = sum(line["verdict"] == "PASS" for line in judged)
     assert len(roles.asked["assistant"]) == 6 - accepted
-    assert len(roles.asked["user"]) == 6 - len(spoken_to)
+    assert len(roles.asked["user"]) == 6 - said
     assert ended(run) == {"max_exchanges": 3}
     frame = attempts(run)
     assert not frame.duplicated(["dialogue_id", "exchange", "revision"]).any()
@@ -308,12 +333,12 @@ def test_a_cancel_writes_what_is_finished_and_a_resume_goes_on(tmp_path: Path, r
     roles.write_endpoints(tmp_path, max_concurrency=1)
     run = queue(tmp_path, inputs(3))
     process = start(run, tmp_path)
-    until(lambda: events(run, "dialogue_done"))
+    until(lambda: ends(run))
     roles.go.clear()
     jobs.cancel(run)
     assert process.wait(5) == 130
     assert run.status().state == "cancelled"
-    finished = len(events(run, "dialogue_done"))
+    finished = len(ends(run))
     assert len(lines(run)) == finished < 3
     roles.go.set()
     jobs.resume(tmp_path, run)
@@ -349,8 +374,9 @@ def test_a_schema_answer_that_is_no_object_is_a_fault_of_form(tmp_path: Path, ro
     roles.assistant = lambda body: '["u", "r"]'
     run = submit(tmp_path, roles, capability="json_schema", max_revisions=1)
     assert execute_here(run, tmp_path) == 0
-    assert ended(run) == {"revisions_exhausted": 1}
+    assert ended(run) == {"max_exchanges": 1}
     assert not attempts(run).judged.any()
+    assert list(attempts(run).kept) == [False, True]
 
 
 def test_no_word_of_a_dialogue_is_in_events_status_or_output(tmp_path: Path, roles: Roles, capfd: Any) -> None:
@@ -362,10 +388,6 @@ def test_no_word_of_a_dialogue_is_in_events_status_or_output(tmp_path: Path, rol
     )
     for words in (USER_WORDS, ANSWER_WORDS, "because kind", "My dog died"):
         assert words not in told
-    assert [(e["exchange"], e["revision"], e["verdict"]) for e in events(run, "attempt")] == [
-        (0, 0, "FAIL"),
-        (0, 1, "PASS"),
-    ]
 
 
 def test_tokens_and_cost_add_up_over_attempts(tmp_path: Path, roles: Roles) -> None:
@@ -476,5 +498,5 @@ def test_the_embedded_model_rebuilds_a_dialogue(tmp_path: Path) -> None:
     frame = attempts(run)
     assert frame.judged.any(), "not one answer had whole spans"
     assert not [text for text, judged in zip(frame.text, frame.judged, strict=True) if judged and fault(text)]
-    assert set(ended(run)) <= {"solved", "max_exchanges", "revisions_exhausted"}
+    assert set(ended(run)) <= {"solved", "max_exchanges"}
     assert run.status().tokens_out > 0

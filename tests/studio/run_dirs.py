@@ -157,7 +157,8 @@ def regenerated(store: Store) -> RunDir:
         ("b", 1, 0, None),
     ]
     columns = ["dialogue_id", "exchange", "revision", "verdict"]
-    run.write_output("attempts", pd.DataFrame(told, columns=columns).assign(text="…", critique=""))
+    frame = pd.DataFrame(told, columns=columns).assign(text="…", critique="")
+    run.write_output("attempts", frame.assign(kept=frame["verdict"].isin(["PASS", "SOLVED"])))
     said = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello to you."}]
     line = {"dialogue_id": f"{run.run_id}-a", "situation": "A friend moved away.", "emotion": "sad", "messages": said}
     (run.path / "outputs" / "dialogues.jsonl").write_text(json.dumps(line) + "\n")

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
+from pipeline.client import check
 from pipeline.configs import CONFIGS
-from pipeline.endpoint_check import check
 from pipeline.endpoints import Endpoint
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
@@ -37,6 +37,12 @@ LABELS = {
     "turns": "Turns",
     "max_calls": "Calls of the judge, at most",
     "max_cost": "Cost, at most",
+    "max_tokens": "Tokens, at most",
+    "max_minutes": "Minutes, at most",
+    "min_exchanges": "Mark as too short below so many exchanges",
+    "mode": "What is written",
+    "engine": "Where",
+    "embedder": "Who finds near-copies",
 }
 # What one looks at before starting; everything else has a default that is rarely wrong.
 FIRST: dict[Stage, tuple[str, ...]] = {
@@ -46,10 +52,14 @@ FIRST: dict[Stage, tuple[str, ...]] = {
     "grpo": ("model", "judge", "max_steps", "batch_size", "num_generations", "max_completion_length"),
     "evaluate": ("trained", "base", "judge", "max_turns"),
 }
-_ENDPOINTS = {"user", "assistant", "evaluator", "judge"}
+_ENDPOINTS = {"user", "assistant", "evaluator", "judge", "embedder"}
 _JUDGES = ("judge", "evaluator")
 _MODELS = {"model", "base", "trained"}
 _NO_MODEL = {"": "None: the base alone"}
+# Not put to a choice here: what is written is decided by the dialogues that are chosen, and a cluster is joined and
+# told from the command line.
+HIDDEN = {"mode", "engine"}
+_NOBODY = {"judge": "Who judges the answers, too", "embedder": "Nobody: by their words"}
 
 
 class Offer(NamedTuple):
@@ -67,7 +77,8 @@ def first_settings(stage: Stage, offer: Offer) -> dict[str, Any]:
 
 def more_settings(stage: Stage, offer: Offer) -> dict[str, Any]:
     """The settings that are left, to be drawn in a fold-out. Gives field → value."""
-    return _fields(stage, [name for name in CONFIGS[stage].model_fields if name not in FIRST[stage]], offer)
+    left = [name for name in CONFIGS[stage].model_fields if name not in FIRST[stage] and name not in HIDDEN]
+    return _fields(stage, left, offer)
 
 
 def forget_settings() -> None:
@@ -118,7 +129,7 @@ def check_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -
 
 
 def _fields(stage: Stage, names: Sequence[str], offer: Offer) -> dict[str, Any]:
-    told = CONFIGS[stage].model_json_schema()["properties"]
+    told = {name: _plain(one) for name, one in CONFIGS[stage].model_json_schema()["properties"].items()}
     columns = st.columns(2)
     values = {}
     for place, name in enumerate(names):
@@ -129,9 +140,15 @@ def _fields(stage: Stage, names: Sequence[str], offer: Offer) -> dict[str, Any]:
     return values
 
 
+def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A field that may be left empty, told like any other."""
+    return {**next(iter(told.get("anyOf", ())), {}), **told}
+
+
 def _default(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
-    default = offer.preset.get(name, told["default"])
-    return float(default) if told["type"] == "number" else default
+    nobody = name in _NOBODY and told["default"] == ""
+    default = "" if nobody else offer.preset.get(name, told["default"])
+    return float(default) if told["type"] == "number" and default is not None else default
 
 
 def _field(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
@@ -144,7 +161,9 @@ def _field(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
 
 def _endpoint(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint]) -> str:
     words = {one.name: f"{'Built-in model' if one.embedded else one.name} ({one.model})" for one in known.values()}
-    return str(st.selectbox(LABELS[name], list(known), format_func=words.__getitem__, **_told(name, told)))
+    if told["default"] == "":
+        words = {"": _NOBODY[name], **words}
+    return str(st.selectbox(LABELS[name], list(words), format_func=words.__getitem__, **_told(name, told)))
 
 
 def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> str:
@@ -167,13 +186,15 @@ def _number(name: str, told: Mapping[str, Any]) -> Any:
     whole = told["type"] == "integer"
     kind = int if whole else float
     low, high = told.get("minimum", told.get("exclusiveMinimum")), told.get("maximum")
-    tiny = not whole and 0 < told["default"] < 1e-2
-    return st.number_input(
+    tiny = not whole and 0 < (told["default"] or 0) < 1e-2
+    optional = {"placeholder": "no limit"} if told["default"] is None else {}
+    return st.number_input(  # type: ignore[call-overload]
         LABELS[name],
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
         step=1 if whole else told["default"] / 2 if tiny else 0.1,
         format="%d" if whole else "%.1e" if tiny else "%.2f",
+        **optional,
         **_told(name, told),
     )
 

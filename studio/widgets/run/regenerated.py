@@ -12,7 +12,6 @@ from studio.widgets.run.words import amount, no_results, number
 _ENDS = {
     "solved": "Solved",
     "max_exchanges": "Exchanges used up",
-    "revisions_exhausted": "No revision passed",
     "judge_failed": "Judge gave nothing",
     "call_failed": "Endpoint failed",
 }
@@ -26,15 +25,20 @@ def regenerated(store: Store, run: RunDir) -> None:
         no_results()
         return
     st.subheader("What came of it")
-    accepted = attempts["verdict"].isin(["PASS", "SOLVED"])
+    stands = attempts["kept"].astype(bool)
     exchanges = attempts.groupby(["dialogue_id", "exchange"])["revision"].max()
     with st.grid(4):
         st.metric("Dialogues", str(attempts["dialogue_id"].nunique()))
-        st.metric("Exchanges that passed", str(int(accepted.sum())))
+        st.metric("Exchanges", f"{int(stands.sum()):,}", help=_none_passed(attempts[stands]))
         st.metric("Answers written", str(len(attempts)))
         st.metric("Revisions per exchange", number(exchanges.mean(), 1))
     _read_them(store, run)
     _regeneration_charts(run, attempts, exchanges)
+
+
+def _none_passed(standing: pd.DataFrame) -> str:
+    failing = int((standing["verdict"] == "FAIL").sum())
+    return f"In {failing:,} of them no revision passed: the best one stands, and is marked."
 
 
 def _read_them(store: Store, run: RunDir) -> None:

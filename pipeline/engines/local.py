@@ -1,0 +1,82 @@
+"""Many dialogues at once in this process, each a chain of calls of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from pipeline.cache import VerdictCache
+from pipeline.client import Client
+from pipeline.configs import RegenerateConfig
+from pipeline.dialogue_loop import BudgetSpent, DialogueLoop, RoleFailed, Writer
+from pipeline.endpoints import Endpoint
+from pipeline.judge import Judge
+from pipeline.rundir import RunDir
+from pipeline.seeds import Seed
+from pipeline.spending import Spending, Spent
+
+
+@asynccontextmanager
+async def roles(
+    run: RunDir, live: Mapping[str, Endpoint], cache: VerdictCache, journal: Writer, limits: RegenerateConfig
+) -> AsyncIterator[tuple[DialogueLoop, list[Client], Spending]]:
+    """The loop over the three roles, its clients and its budget, ready to write dialogues."""
+    request = run.request()
+    config = RegenerateConfig.model_validate(request.config)
+    async with AsyncExitStack() as stack:
+        clients = {name: await stack.enter_async_context(Client(one)) for name, one in live.items()}
+        version = request.rubric.version if request.rubric else 0
+        judge = Judge(clients[config.evaluator], run.rubric(), cache, rubric_version=version)
+        own = list(clients.values())
+        spending = Spending(limits, lambda: spent_by(own))
+        user, assistant = clients[config.user], clients[config.assistant]
+        yield DialogueLoop(config, request.seed, journal, user, assistant, judge, spending.may_call), own, spending
+
+
+def spent_by(clients: Iterable[Client]) -> Spent:
+    """What all calls of these clients took."""
+    clients = list(clients)
+    return Spent(sum(one.cost for one in clients), sum(one.tokens_in + one.tokens_out for one in clients))
+
+
+async def side_by_side(
+    loop: DialogueLoop,
+    spending: Spending,
+    waiting: Iterator[tuple[str, Seed]],
+    at_once: int,
+    take_in: Callable[[RoleFailed | None], None],
+) -> None:
+    """So many dialogues at a time, each to its end: whatever stops the run leaves few of them unfinished."""
+    ended = asyncio.Event()
+
+    async def one_after_another() -> None:
+        while not spending.stopped_by:
+            if not spending.may_begin():
+                if not spending.waits:
+                    return
+                ended.clear()
+                await ended.wait()
+                continue
+            if (one := next(waiting, None)) is None:
+                return
+            await write(*one)
+
+    async def write(new_id: str, seed: Seed) -> None:
+        begun = spending.begun()
+        try:
+            failure = await loop.rebuild(new_id, seed)
+        except BudgetSpent:
+            return
+        finally:
+            spending.ended(begun)
+            ended.set()
+        take_in(failure)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(one_after_another())
+
+
+def how_many(endpoints: Iterable[Endpoint]) -> int:
+    """Dialogues at a time: one for every slot of the endpoints, and a quarter more for the time between calls."""
+    slots = sum(one.max_concurrency for one in endpoints)
+    return slots + max(1, slots // 4)

@@ -1,0 +1,1 @@
+"""Profiles of real people made ready for generation: read, stripped of what leads back to them, and reported on."""
