@@ -26,11 +26,11 @@ __all__ = [
 
 def runs(store: Store) -> pd.DataFrame:
     """All runs, newest first: run_id, stage, state, requested_by, reason, created_at, rubric_id, rubric_version, done,
-    total, cost, then unit, message, started_at, ended_at. A run that cannot be read says so in `message`.
+    total, cost, then unit, message, started_at, ended_at, rubric_hash. A run that cannot be read says so in `message`.
     """
     return store.frame("""
         SELECT run_id, stage, state, requested_by, reason, created_at, rubric_id, rubric_version, done, total, cost,
-            unit, message, started_at, ended_at
+            unit, message, started_at, ended_at, rubric_hash
         FROM runs ORDER BY created_at DESC NULLS FIRST, run_id DESC
     """)
 

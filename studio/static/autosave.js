@@ -1,6 +1,7 @@
 // What is typed in a field of the draft is handed over after a pause, without leaving the field: the key that Streamlit
 // takes a field over by (Ctrl+Enter in a text area, Enter in a line) is sent in the writer's place. Until the studio has
-// said that it heard exactly this text, the bar says "Saving…" and leaving the page asks first.
+// said that it heard exactly this text, the bar says "Saving…" and leaving the page asks first. What it never heard of
+// stands on the shelf (draft_shelf.js) and is handed over once there is a studio again.
 const PAUSE_MS = 800 // after the last key
 const LONGEST_MS = 3000 // while somebody types on and on
 const NUMBER_PAUSE_MS = 2000 // a number is written anew when it is taken over: not before it is whole
@@ -9,15 +10,16 @@ const SILENCE_MS = 10000 // without an answer before the bar says so
 const FIELDS = '[data-testid="stTextArea"] textarea, [data-testid="stTextInput"] input, [data-testid="stNumberInput"] input'
 
 // pending: fields that are typed in; awaited: what was handed over and not heard yet, by the key of its field;
-// known: what was in a field before somebody typed.
-const state = { keys: new Set(), pending: new Map(), known: new WeakMap(), awaited: new Map(), unsaved: false, listening: false, typedAt: 0, asked: {}, tell: () => {} }
+// known: what was in a field before somebody typed; kept: what was handed over from the shelf last, and when.
+const state = { keys: new Set(), pending: new Map(), known: new WeakMap(), awaited: new Map(), unsaved: false, listening: false, typedAt: 0, asked: {}, kept: {}, tell: () => {} }
 
 const keyOf = (field) => {
   const names = [...(field.closest('[class*="st-key-"]')?.classList ?? [])]
   return names.map((name) => name.replace(/^st-key-/, "")).find((name) => state.keys.has(name))
 }
 const isField = (target) => target?.matches?.(FIELDS) && target.closest(".st-key-editor_fields") && keyOf(target)
-const saving = () => state.pending.size > 0 || state.awaited.size > 0
+const saving = () => state.pending.size > 0 || state.awaited.size > 0 || Object.keys(state.kept.fields ?? {}).length > 0
+const isBusy = (key) => state.awaited.has(key) || [...state.pending.keys()].some((field) => keyOf(field) === key)
 
 const handOver = (field) => {
   clearTimeout(state.pending.get(field)?.timer)
@@ -55,6 +57,7 @@ const typed = (event) => {
   clearTimeout(state.pending.get(field)?.timer)
   const pause = field.type === "number" ? NUMBER_PAUSE_MS : Math.min(PAUSE_MS, Math.max(0, began + LONGEST_MS - Date.now()))
   state.pending.set(field, { began, timer: setTimeout(() => commit(field), pause) })
+  if (field.type !== "number") shelve(keyOf(field), state.known.get(field) ?? "", field.value)
   state.tell()
 }
 const left = ({ target }) => { if (state.pending.has(target)) handOver(target) } // Streamlit takes over what is left
@@ -81,7 +84,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
     words.textContent = silent ? "Not saved yet: the studio does not answer" : saving() ? "Saving…" : ""
     document.querySelector(".st-key-save_bar")?.toggleAttribute("data-saving", saving())
   }
+  openShelf(data.shelf, data.session)
   for (const [key, sent] of state.awaited) if (isSettled(data.heard[key], sent)) state.awaited.delete(key)
+  const kept = leftOver(data.shown, data.heard, data.unsaved, isBusy)
+  const isNew = JSON.stringify(kept) !== JSON.stringify(state.kept.fields ?? {})
+  if (isNew || isOld(state.kept.since)) {
+    state.kept = { fields: kept, since: Date.now() }
+    if (Object.keys(kept).length) setTriggerValue("kept", kept)
+  }
   if (!saving()) state.known = new WeakMap()
   state.tell()
   const quiet = !saving() && Date.now() - state.typedAt > QUIET_MS

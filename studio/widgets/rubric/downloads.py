@@ -41,11 +41,6 @@ def _button(version: Version, kind: Format, words: str, ending: str, about: str)
     st.caption(about + (f" It leaves out: {escaped('; '.join(left_out))}." if left_out else ""))
 
 
-def _why(error: UserError) -> str:
-    """The reason without the rubric's and the format's names, which the page says already."""
-    return str(error).partition(": ")[2].partition(": ")[2] or str(error)
-
-
 def written(version: Version, kind: Format) -> tuple[str, list[str]]:
     """The file's text, and what it leaves out. Raises UserError when the format cannot hold the rubric."""
     if kind == "kardia":

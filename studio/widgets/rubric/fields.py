@@ -6,9 +6,12 @@ can keep the browser from ever being told, and it would then send the default ba
 
 What a browser sends right after it was told may have been on its way before: the old value, which nobody chose again.
 It is not taken for a choice, or one writer's page would undo what another has just written.
+
+A browser also keeps what is typed until it was heard. What it kept through a reload, a crash or a studio that was
+killed comes back through `left_over`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Literal, TypeVar
 
@@ -22,19 +25,31 @@ T = TypeVar("T")
 
 TWO_LINES = 130  # characters that a field of the form holds in two lines, in a narrow window nearly
 SHORT_PX = 96  # the least that a text area with a label can be
-_DRAWN, _HEARD, _TOLD = "draft_fields", "draft_fields_heard", "draft_fields_told"
+_DRAWN, _HEARD, _TOLD, _TEXTS = "draft_fields", "draft_fields_heard", "draft_fields_told", "draft_texts"
 _ECHO_S = 3.0  # so long after a field was told another value, the one before it is taken to have been on its way
 _REMEMBERED = 8  # fields that can be on their way at once: nobody types in more between two runs of the page
 
 
 def begin() -> None:
     """Forget which fields were on the page; called before the first is drawn."""
-    st.session_state[_DRAWN] = []
+    st.session_state[_DRAWN], st.session_state[_TEXTS] = [], {}
 
 
 def drawn() -> list[str]:
     """The keys of the fields on the page: what is typed in one of these is saved without anybody asking."""
     return list(st.session_state.get(_DRAWN, []))
+
+
+def shown() -> dict[str, str]:
+    """What the fields of text on the page say, by which a browser knows what it need not keep any more."""
+    return {key: value for key, (value, _) in st.session_state.get(_TEXTS, {}).items()}
+
+
+def left_over(kept: Mapping[str, Mapping[str, str]]) -> list[saving.LeftOver]:
+    """What a browser kept (by the field's key: `was` and `value`), of the fields of text that are on the page."""
+    texts: dict[str, tuple[str, Write]] = st.session_state.get(_TEXTS, {})
+    known = [(key, one) for key, one in kept.items() if key in texts]
+    return [saving.LeftOver(texts[key][1], str(one["was"]).strip(), str(one["value"]).strip()) for key, one in known]
 
 
 def heard() -> dict[str, Any]:
@@ -50,13 +65,13 @@ def into(piece: Body, field: str, default: Any) -> Write:
 
 def text(label: str, key: str, value: str, write: Write, **options: Any) -> None:
     """One line of text."""
-    default = _show(key, value, _same_text)
+    default = _show_text(key, value, write)
     st.text_input(label, value=default or "", key=key, on_change=_take, args=(key, write), **options)
 
 
 def long_text(label: str, key: str, value: str, write: Write, **options: Any) -> None:
     """Several lines of text; the field grows with them."""
-    default = _show(key, value, _same_text)
+    default = _show_text(key, value, write)
     height: Literal["content"] | int = "content" if len(value) > TWO_LINES or value.count("\n") > 1 else SHORT_PX
     st.text_area(label, value=default or "", key=key, height=height, on_change=_take, args=(key, write), **options)
 
@@ -103,6 +118,11 @@ def several(
         args=(key, lambda chosen: write([one for one in options if one in chosen])),
         **more,
     )
+
+
+def _show_text(key: str, value: str, write: Write) -> str | None:
+    st.session_state.setdefault(_TEXTS, {})[key] = (value, write)
+    return _show(key, value, _same_text)
 
 
 def _show(key: str, value: T, same: Callable[[Any, Any], bool] = lambda a, b: bool(a == b)) -> T | None:

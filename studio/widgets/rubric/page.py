@@ -7,6 +7,7 @@ from db.rubric_versions import Draft, Version
 from studio import service, session
 from studio.widgets.names import escaped, name_of
 from studio.widgets.plain_text import text_style
+from studio.widgets.rubric import unsent
 from studio.widgets.rubric import work as works
 from studio.widgets.rubric.bodies import lenient
 from studio.widgets.rubric.changes import rubric_style
@@ -39,8 +40,10 @@ def rubric_page(rubric_id: str) -> None:
         st.info("There is no rubric of this name. Choose one from all rubrics.")
         return
     viewed = _viewed(known)
+    unsent.begin()
     _header(rubric_id, known, stored, viewed)
     _tabs(rubric_id, known, stored, viewed)
+    unsent.keeper()
 
 
 def _viewed(known: list[Version]) -> Version | None:

@@ -14,11 +14,13 @@ from db.store import Store
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.names import escaped, name_of, names_of
-from studio.widgets.rubric import fields
+from studio.widgets.rubric import fields, unsent
 from studio.widgets.rubric.compare import show_difference
+from studio.widgets.rubric.consequences import show_consequences
 from studio.widgets.rubric.impact_view import show_impact
 from studio.widgets.rubric.reader import show_rubric
 from studio.widgets.rubric.talk import talk_about
+from studio.widgets.rubric.tried import tried_section
 from studio.widgets.times import ago, clock, quiet_line
 
 Decide = Callable[[Store, Person, str, int, str], Version]
@@ -67,8 +69,18 @@ def approvers_words(version: Version) -> str:
 
 
 def _preview(version: Version) -> None:
-    """What was foreseen of this version when it was submitted."""
+    """What was foreseen of this version when it was submitted, what its edits set in motion, and what a judge found."""
     st.markdown("**What it would do to what is scored already**")
+    kept_impact(version)
+    base = next(iter(_earlier(version)), None)
+    if base and base.hash != version.hash:
+        with st.expander("What each edit sets in motion", key="edits_set_in_motion"):
+            show_consequences(base.rubric, version.rubric)
+    tried_section(version, base)
+
+
+def kept_impact(version: Version) -> None:
+    """What was foreseen of this version when it was submitted, as it is kept with it."""
     kept = kept_preview(service.store(), version.rubric_id, version.version)
     if kept:
         against = [one for one in _earlier(version) if one.hash == kept.old_hash]
@@ -76,6 +88,8 @@ def _preview(version: Version) -> None:
         show_impact(kept, version.rubric)
     elif version.parent_version is None:
         st.caption("Nothing: it is the first version, and nothing was judged by it yet.")
+    elif version.state != "in_review":
+        st.caption("No figures were kept with it.")
     else:
         st.caption(
             "Not foreseen yet, so no figures stand here. They are counted when somebody approves, who reads them first."
@@ -150,6 +164,7 @@ def reason_field(label: str, key: str, version: Version) -> None:
         lambda text: st.session_state.update({kept: text}),
         placeholder="What convinced you, or what has to change. It stays with the version and everybody can read it.",
     )
+    unsent.keep(key, kept)
     with st.container(key=f"{key}_fault"):
         if fault := st.session_state.pop("decision_fault", ""):
             st.error(escaped(fault), icon=":material/error:")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic_ns
+from uuid import uuid4
 
 import streamlit as st
 
@@ -19,13 +20,15 @@ from studio.widgets.times import ago, clock, exact
 LOOK_EVERY = "3s"
 STILL_HERE_S = 120  # whoever saved within that time is taken to be writing
 
+_STATIC = Path(__file__).parents[2] / "static"
 _AUTOSAVE = st.components.v2.component(
     "kardia_autosave",
     html='<span class="words" role="status"></span>',
     css="""
 .words { font-size: .875rem; line-height: 1.5; color: var(--st-text-color); opacity: .8; white-space: nowrap; }
 """,
-    js=(Path(__file__).parents[2] / "static/autosave.js").read_text(encoding="utf-8"),
+    # One script of two files: a component in line cannot import.
+    js="\n".join((_STATIC / name).read_text(encoding="utf-8") for name in ("draft_shelf.js", "autosave.js")),
 )
 
 
@@ -60,14 +63,18 @@ def _standing(work: Work) -> None:
             "beat": monotonic_ns(),  # makes the script in the browser look again after every run
             "heard": fields.heard(),
             "fields": fields.drawn(),
+            "shown": fields.shown(),
             "newer": newer,
             "unsaved": work.dirty,
+            "shelf": f"{session.here().person_id}/{work.rubric_id}",
+            "session": st.session_state.setdefault("browser_session", uuid4().hex),
         },
         on_look_change=lambda: None,
+        on_kept_change=lambda: None,
         width="content",
         height="content",
     )
-    if looked.look:
+    if looked.look or (looked.kept and saving.take_up(work, fields.left_over(looked.kept))):
         st.rerun()
 
 

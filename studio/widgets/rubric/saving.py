@@ -5,7 +5,9 @@ there first, the one who came second is asked, and everything else goes on being
 """
 
 import copy
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from db import draft_revisions, rubric_versions
 from db.rubric_versions import DraftClash
@@ -18,6 +20,14 @@ from studio.widgets.rubric.merge import Place, merged, value_at, with_value
 from studio.widgets.rubric.work import Work
 
 TRIES = 5  # saves by others between reading and writing; more in a row would be no people
+
+
+class LeftOver(NamedTuple):
+    """What a browser kept of a field: how to write it, what the field said before, and what was typed."""
+
+    write: Callable[[Any], None]
+    was: str
+    typed: str
 
 
 def save_all() -> None:
@@ -36,6 +46,26 @@ def save(work: Work) -> bool:
         except UserError as error:
             work.fault = str(error)
     return not work.dirty
+
+
+def take_up(work: Work, left_over: Sequence[LeftOver]) -> bool:
+    """Save what was typed before this session began, on top of what the store has now; whether anything came of it.
+
+    What somebody else wrote into the same field since then waits for a choice, as always. While something else waits
+    for one, nothing is taken up: the browser keeps it and asks again.
+    """
+    stored = rubric_versions.draft(service.store(), work.rubric_id)
+    if work.dirty or not left_over or stored is None:
+        return False
+    for one in left_over:
+        one.write(one.was)
+    work.saved = copy.deepcopy(work.body)
+    for one in left_over:
+        one.write(one.typed)
+    works.bring_together(work, stored)
+    save(work)
+    work.news.append("What you typed last, before this page was closed or the studio ended, is back.")
+    return True
 
 
 def keep_mine(work: Work, place: Place) -> None:

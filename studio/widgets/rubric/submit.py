@@ -12,7 +12,7 @@ from rubrics.diff import Change
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.names import escaped
-from studio.widgets.rubric import bodies, fields, saving
+from studio.widgets.rubric import bodies, fields, saving, unsent
 from studio.widgets.rubric import work as works
 from studio.widgets.rubric.remarks import Found
 from studio.widgets.rubric.work import Work
@@ -37,6 +37,7 @@ def submit_section(work: Work, found: Found, changes: list[Change]) -> None:
             partial(setattr, work, "note"),
             placeholder="For whoever reviews it, and for later.",
         )
+        unsent.keep("submit_note", _note(work))
         with st.container(horizontal=True, vertical_alignment="center"):
             pressed = st.button("Submit for review", key="submit_version", icon=":material/send:")
             st.caption(_what_next(work), width="stretch")
@@ -88,10 +89,16 @@ def _submit(work: Work) -> None:
         st.error(escaped(str(error)), icon=":material/error:")
         return
     works.let_go(work.rubric_id)
+    unsent.sent(_note(work))
     st.session_state.rubric_receipt = f"Version {frozen.version} submitted for review {clock(frozen.submitted_at)}"
     st.query_params["version"] = str(frozen.version)
     st.query_params["view"] = "review"
     st.rerun()
+
+
+def _note(work: Work) -> str:
+    """What the note is about: this draft, and none that is made of another version."""
+    return f"note_{work.rubric_id}_{work.base_version}"
 
 
 def _count(number: int, thing: str) -> str:

@@ -14,6 +14,7 @@ from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.names import escaped, name_of
 from studio.widgets.plain_text import plain_html, text_style
+from studio.widgets.rubric import unsent
 from studio.widgets.rubric.fold import fold, is_unfolded
 from studio.widgets.times import ago, clock, exact
 
@@ -129,6 +130,7 @@ def _box(label: str, verb: str, name: str, place: Place, thread_id: str | None) 
         placeholder="Plain text. Everybody who reads this rubric can read it.",
         persist_state="session",
     )
+    unsent.keep(f"{name}_text", name)
     st.button(verb, key=f"{name}_send", on_click=_send, args=(name, place, thread_id, uuid4().hex))
     said: tuple[str, str, bool] | None = st.session_state.get(_SAID)
     with st.container(key=f"{name}_said"):
@@ -154,6 +156,7 @@ def _send(name: str, place: Place, thread_id: str | None, client_id: str) -> Non
         st.session_state[_SAID] = (name, str(error), False)
         return
     st.session_state[f"{name}_text"] = ""
+    unsent.sent(name)
     st.session_state[_SAID] = (name, f"Saved {clock(thread.comments[-1].created_at)}", True)
 
 

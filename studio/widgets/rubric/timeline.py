@@ -13,8 +13,10 @@ from studio import service
 from studio.widgets.names import name_of, names_of
 from studio.widgets.rubric.change_counts import counted
 from studio.widgets.rubric.compare import address_of
+from studio.widgets.rubric.fold import fold
 from studio.widgets.rubric.retire import retire_panel
-from studio.widgets.rubric.review import decision_panel
+from studio.widgets.rubric.review import decision_panel, kept_impact
+from studio.widgets.rubric.tried import tried_section
 from studio.widgets.rubric.words import STATES, state_badge
 from studio.widgets.times import quiet_line
 
@@ -33,8 +35,18 @@ def review_tab(known: list[Version], viewed: Version | None) -> None:
     for one, before in _with_parents(known):
         replaced = in_use if one.state == "approved" and one.version != in_use else None
         _entry(one, before, replaced, comments[one.version])
+    if viewed and viewed.parent_version and viewed.hash != (waiting.hash if waiting else ""):
+        _what_was_known(viewed)
     if viewed and viewed.state == "approved":
         retire_panel(viewed)
+
+
+def _what_was_known(viewed: Version) -> None:
+    """What whoever decided could read: the figures as they were kept, and what a judge had found."""
+    if fold(f"What was foreseen of version {viewed.version}", "what_was_known"):
+        with st.container(border=True):
+            kept_impact(viewed)
+            tried_section(viewed, None)
 
 
 def _newest_in_review(known: list[Version]) -> Version | None:

@@ -31,7 +31,9 @@ def try_section(work: Work) -> None:
         return
     draft = rubric_from(work.body, f"{work.rubric_id}, draft")
     if session.allowed("edit_rubric"):
-        _start_form(work, draft, rubric_versions.compared_with(service.store(), work.rubric_id, work.base_version))
+        base = rubric_versions.compared_with(service.store(), work.rubric_id, work.base_version)
+        st.caption(_what_happens(work, draft, base))
+        start_form(draft, base)
     else:
         st.caption("A draft is tried by those who may edit rubrics. What they tried can be read here.")
     shown_try(work.rubric_id, draft.hash)
@@ -47,10 +49,10 @@ def _faults(faults: list[tuple[str | None, str]]) -> None:
     )
 
 
-def _start_form(work: Work, draft: Rubric, base: Version | None) -> None:
-    st.caption(_what_happens(work, draft, base))
+def start_form(draft: Rubric, base: Version | None) -> None:
+    """Which turns, which judge, within what budget; and the button. `draft` may also be a version in review."""
     with st.container(border=True, key="try_form"):
-        turns = choose_turns(work.rubric_id, draft, base.rubric if base else None)
+        turns = choose_turns(draft.id, draft, base.rubric if base else None)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             judge = _choose_judge()
             check_judges({"judge": judge.name}, {judge.name: judge})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from db import runs
@@ -13,7 +14,7 @@ from studio import service
 from studio.widgets.names import escaped, name_of
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.actions import actions
-from studio.widgets.run.compared import base_words, compared
+from studio.widgets.run.compared import base_words, compared, sentences
 from studio.widgets.run.config_form import warn_of_weak_judge, weak_judges
 from studio.widgets.run.live import progress, spent_words, state_line
 from studio.widgets.run.words import amount, progress_words, state_badge, who_and_when
@@ -23,12 +24,14 @@ SHOWN = "try"  # in the address: the run that is open
 _LISTED = 5
 
 
-def shown_try(rubric_id: str, draft_hash: str) -> None:
+def shown_try(rubric_id: str, draft_hash: str, only_this_text: bool = False) -> None:
     """The try that the address names, if it is one of this rubric."""
     run = _named(rubric_id)
     if run is None:
         return
     request = run.request()
+    if only_this_text and is_older(request, draft_hash):
+        return
     with st.container(key="shown_try"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**Tried {ago(request.created_at)}** on {amount(len(request.config['turns']), 'turn')}")
@@ -45,11 +48,26 @@ def shown_try(rubric_id: str, draft_hash: str) -> None:
 
 def tries(rubric_id: str, draft_hash: str) -> None:
     """The last tries of this rubric, newest first; each says when the draft has changed since."""
+    own = _tries(rubric_id)
+    if not own.empty:
+        st.markdown("**Earlier tries**")
+        _rows(own, draft_hash)
+
+
+def tries_of(rubric_id: str, digest: str) -> bool:
+    """The tries of exactly this text, each with what came of it; whether there is any."""
+    own = _tries(rubric_id)
+    own = own[own["rubric_hash"] == digest]
+    _rows(own, "")
+    return not own.empty
+
+
+def _tries(rubric_id: str) -> pd.DataFrame:
     every = runs.runs(service.store())
-    own = every[(every["stage"] == "preview") & (every["rubric_id"] == rubric_id)]
-    if own.empty:
-        return
-    st.markdown("**Earlier tries**")
+    return every[(every["stage"] == "preview") & (every["rubric_id"] == rubric_id)]
+
+
+def _rows(own: pd.DataFrame, draft_hash: str) -> None:
     all_of_them = len(own) > _LISTED and st.toggle("Show all of them", key="all_tries")
     with st.container(gap="xsmall"):
         for row in own.head(len(own) if all_of_them else _LISTED).to_dict("records"):
@@ -127,11 +145,22 @@ def _row(row: dict[Any, Any], draft_hash: str) -> None:
         with st.container(gap=None, width=150):
             state_badge(row["state"])
         with st.container(gap=None, width="stretch"):
+            plain_text(_found(run_id), "body")
             plain_text(_row_words(row, draft_hash), "small")
         with st.container(width=150):
             who_and_when(name_of(row["requested_by"]), row["created_at"])
         words = "Shown above" if is_shown else "Show"
         st.button(words, key=f"show_{run_id}", disabled=is_shown, on_click=_open, args=(run_id,))
+
+
+def _found(run_id: str) -> str:
+    """What came of a try, in sentences; "" while nothing did."""
+    run = RunDir(service.home() / "runs" / run_id)
+    try:
+        table = run.read_output("comparison")
+        return "" if table is None or table.empty else " ".join(sentences(table, base_words(run.request())))
+    except UserError:
+        return ""
 
 
 def _row_words(row: dict[Any, Any], draft_hash: str) -> str:
