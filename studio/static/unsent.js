@@ -18,10 +18,12 @@ const fill = (field, text) => {
   field.dispatchEvent(new Event("input", { bubbles: true }))
   field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", code: "Enter", keyCode: 13, ctrlKey: true, bubbles: true, cancelable: true }))
 }
+// Also what was typed before this script knew of its field is kept.
 const refill = () => {
   for (const [key, name] of Object.entries(unsent.names)) {
     const field = box(key), text = store((shelf) => shelf.getItem(place(name)))
     if (field && !field.disabled && text && !field.value) fill(field, text)
+    else if (field?.value && field === document.activeElement) keep({ target: field })
   }
 }
 
@@ -32,9 +34,9 @@ export default function ({ data }) {
     unsent.sent[name] = when
   }
   document.addEventListener("input", keep, true) // a second time changes nothing
-  const timer = setTimeout(refill) // once the page is drawn
+  const timers = [0, 500, 2000].map((pause) => setTimeout(refill, pause)) // once the page is drawn, however slowly
   return () => {
-    clearTimeout(timer)
+    timers.forEach(clearTimeout)
     document.removeEventListener("input", keep, true)
   }
 }

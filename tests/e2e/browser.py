@@ -1,7 +1,12 @@
 """Small words for driving the studio's pages in Playwright; widgets are found by their keys."""
 
+import os
 import re
+import tempfile
+from pathlib import Path
+from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 
@@ -36,3 +41,17 @@ def choose(page: Page, key: str, words: str) -> None:
     box.locator("input").first.click()
     page.get_by_role("option", name=re.compile(words)).first.click()
     settled(page)
+
+
+def serious_faults(page: Page, place: str, but: tuple[str, ...] = ()) -> list[Any]:
+    """What axe-core finds serious or critical for who sees or moves little; skips where there is no axe-core."""
+    axe = Path(os.environ.get("AXE_CORE", Path(tempfile.gettempdir()) / "axe.min.js"))
+    if not axe.is_file():
+        pytest.skip("no axe-core: npm pack axe-core, and set AXE_CORE to its axe.min.js")
+    page.add_script_tag(path=str(axe))
+    found = page.evaluate(f"axe.run({place!r}, {{resultTypes: ['violations']}})")
+    return [
+        (one["id"], [node["html"] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical") and one["id"] not in but
+    ]

@@ -200,6 +200,49 @@ def test_who_may_not_edit_rubrics_reads_what_others_tried(
     assert "This draft" in texts(at)
 
 
+def test_whoever_decides_reads_what_was_tried_of_this_text_and_tries_it_too(
+    page: Page, store: Store, judge: LoopbackJudge, draft: dict[str, Any]
+) -> None:
+    earlier = done(store, draft, first_turns(store, 1))
+    body = change(store, lambda body: body["criteria"][0].update(question="Does it name the feeling?"))
+    run = done(store, body, first_turns(store, 2))
+    opened = rubric_versions.draft(store, RUBRIC)
+    assert opened is not None
+    found = rubric_versions.submit(store, person(store, "ines"), RUBRIC, opened.revision, "")
+    at = page("tomas", view="review", version=str(found.version))
+    assert "2 turns tried." in texts(at)
+    assert {f"show_{run.run_id}", f"show_{earlier.run_id}"} & {*keys(at)} == {f"show_{run.run_id}"}
+    assert "every turn, on the criterion" in texts(at), "what the edits set in motion"
+    at.button(key=f"show_{run.run_id}").click().run()
+    assert not at.exception
+    assert "changed, asked anew" in texts(at)
+    at.button(key=f"try_version_{RUBRIC}_{found.version}").click().run()
+    at.number_input(key="try_limit").set_value(1).run()
+    at.button(key="start_try").click().run()
+    assert not at.exception
+    (request,) = [one.request() for one in tried(store) if one.request().requested_by == "tomas"]
+    assert request.rubric is not None
+    assert request.rubric.hash == found.hash
+    assert request.base is not None
+    assert request.base.version == found.parent_version
+
+
+def test_what_was_known_of_a_version_stays_with_it_after_the_decision(
+    page: Page, store: Store, judge: LoopbackJudge, draft: dict[str, Any]
+) -> None:
+    run = done(store, draft, first_turns(store, 2))
+    opened = rubric_versions.draft(store, RUBRIC)
+    assert opened is not None
+    found = rubric_versions.submit(store, person(store, "ines"), RUBRIC, opened.revision, "")
+    rubric_versions.approve(store, person(store, "tomas"), RUBRIC, found.version, "It names the feeling.")
+    at = page("ravi", view="review", version=str(found.version))
+    assert f"show_{run.run_id}" not in keys(at)
+    at.button(key="what_was_known").click().run()
+    assert not at.exception
+    assert "2 turns tried." in texts(at)
+    assert f"try_version_{RUBRIC}_{found.version}" not in keys(at), "what is decided is not tried any more"
+
+
 def test_a_severe_turn_is_covered_with_the_reasons_until_somebody_asks(
     page: Page, store: Store, judge: LoopbackJudge, draft: dict[str, Any]
 ) -> None:

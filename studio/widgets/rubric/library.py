@@ -6,6 +6,7 @@ from db import rubric_versions
 from db.rubric_versions import Draft, RubricSummary
 from studio import service, session
 from studio.widgets.names import escaped, name_of
+from studio.widgets.plain_text import text_style
 from studio.widgets.rubric.exchange import import_menu
 from studio.widgets.rubric.new_rubric import new_menu
 from studio.widgets.rubric.news import news
@@ -19,6 +20,7 @@ ANY = ""
 
 def library() -> None:
     """The list, or what to do when there is none."""
+    text_style()
     found = rubric_versions.rubrics(service.store())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Rubrics", anchor=False, width="stretch")

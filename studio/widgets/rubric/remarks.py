@@ -3,6 +3,7 @@
 import json
 import re
 from functools import cache, lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from studio.widgets.rubric.bodies import Body
 
 Faults = list[tuple[str | None, str]]
 
+_IN_FULL = 2
 TOP = ""  # remarks that belong to no single field stand above the form
 GUIDE = Path(__file__).parents[3] / "docs/rubric-checks.md"
 # Which field of the form a check is about: by its code, else by the code's letter.
@@ -53,9 +55,17 @@ class Beside(NamedTuple):
         with st.container(key=f"remark_{self.key}_{field or 'top'}", gap=None):
             for fault in self.faults.get(field, []):
                 st.caption(f":red[:material/edit_note: Before it can be submitted: {escaped(fault)}]")
-            for one in self.warned.get(field, []):
-                words = f":material/lightbulb: {_sentence(one.message)} :gray[{_sentence(one.mend)}] :small[{one.code}]"
-                st.caption(words, help=explained(one.code))
+            for code, found in groupby(self.warned.get(field, []), key=lambda one: one.code):
+                _warn(code, list(found))
+
+
+def _warn(code: str, found: list[Warned]) -> None:
+    """A few remarks of one kind in full; the rest are counted, so that they do not push the form out of sight."""
+    for one in found[:_IN_FULL]:
+        words = f":material/lightbulb: {_sentence(one.message)} :gray[{_sentence(one.mend)}] :small[{code}]"
+        st.caption(words, help=explained(code))
+    if rest := found[_IN_FULL:]:
+        st.caption(f"And {len(rest)} more of this kind.", help="  \n".join(_sentence(one.message) for one in rest[:20]))
 
 
 def found_in(body: Body) -> Found:

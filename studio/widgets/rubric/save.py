@@ -12,7 +12,7 @@ from db.draft_revisions import Mark
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.names import escaped, name_of
-from studio.widgets.rubric import fields, saving
+from studio.widgets.rubric import fields, saving, unsent
 from studio.widgets.rubric import work as works
 from studio.widgets.rubric.work import Work
 from studio.widgets.times import ago, clock, exact
@@ -112,6 +112,7 @@ def _discard(work: Work) -> None:
     try:
         rubric_versions.discard_draft(service.store(), session.here(), work.rubric_id, work.revision)
         works.let_go(work.rubric_id)
+        unsent.sent(unsent.note_of(work))
         st.session_state.rubric_receipt = "Draft discarded"
     except UserError as error:
         st.session_state.rubric_fault = str(error)

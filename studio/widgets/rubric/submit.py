@@ -18,6 +18,8 @@ from studio.widgets.rubric.remarks import Found
 from studio.widgets.rubric.work import Work
 from studio.widgets.times import clock
 
+_NAMED = 4  # parts with suggestions that a sentence can carry
+
 
 def submit_section(work: Work, found: Found, changes: list[Change]) -> None:
     """The last step of the editor; a version can only be made of a whole rubric."""
@@ -37,7 +39,7 @@ def submit_section(work: Work, found: Found, changes: list[Change]) -> None:
             partial(setattr, work, "note"),
             placeholder="For whoever reviews it, and for later.",
         )
-        unsent.keep("submit_note", _note(work))
+        unsent.keep("submit_note", unsent.note_of(work))
         with st.container(horizontal=True, vertical_alignment="center"):
             pressed = st.button("Submit for review", key="submit_version", icon=":material/send:")
             st.caption(_what_next(work), width="stretch")
@@ -61,7 +63,8 @@ def _where(work: Work, found: Found) -> str:
     many = Counter(names.get(one.criterion_id or "", "the rubric as a whole") for one in found.warned)
     said = [f"{number} in {escaped(name)}" for name, number in many.most_common()]
     first = said[0].replace(" in ", " suggestions in " if many.most_common()[0][1] > 1 else " suggestion in ", 1)
-    return ", ".join([first, *said[1:]])
+    more = [f"and more in {len(said) - _NAMED} other parts"] if len(said) > _NAMED + 1 else said[_NAMED:]
+    return ", ".join([first, *said[1:_NAMED], *more])
 
 
 def _what_next(work: Work) -> str:
@@ -89,16 +92,11 @@ def _submit(work: Work) -> None:
         st.error(escaped(str(error)), icon=":material/error:")
         return
     works.let_go(work.rubric_id)
-    unsent.sent(_note(work))
+    unsent.sent(unsent.note_of(work))
     st.session_state.rubric_receipt = f"Version {frozen.version} submitted for review {clock(frozen.submitted_at)}"
     st.query_params["version"] = str(frozen.version)
     st.query_params["view"] = "review"
     st.rerun()
-
-
-def _note(work: Work) -> str:
-    """What the note is about: this draft, and none that is made of another version."""
-    return f"note_{work.rubric_id}_{work.base_version}"
 
 
 def _count(number: int, thing: str) -> str:

@@ -59,7 +59,7 @@ def start_form(draft: Rubric, base: Version | None) -> None:
         warn_of_weak_judge([judge] if judge.weak else [])
         budget = choose_budget(draft, base.rubric if base else None, turns, judge)
         pressed = st.button(
-            "Try the draft",
+            "Try it",
             key="start_try",
             type="primary",
             icon=":material/science:",

@@ -6,11 +6,17 @@ from uuid import uuid4
 import streamlit as st
 
 from studio import session
+from studio.widgets.rubric.work import Work
 
 _NAMES, _SENT = "unsent_names", "unsent_sent"
 _KEEPER = st.components.v2.component(
     "kardia_unsent", js=(Path(__file__).parents[2] / "static/unsent.js").read_text(encoding="utf-8")
 )
+
+
+def note_of(work: Work) -> str:
+    """What the note of a submission is kept under: it is about this draft, and none that is made of another version."""
+    return f"note_{work.rubric_id}_{work.base_version}"
 
 
 def begin() -> None:
