@@ -33,8 +33,18 @@ def studio(home: Path, log: Path) -> Iterator[str]:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(timeout=60)
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """As a person would end it; a process that takes over two minutes is killed, and that is said."""
+    process.terminate()
+    try:
+        process.wait(timeout=120)
+    except subprocess.TimeoutExpired:
+        print(f"killed: process {process.pid} did not end within 120 s", file=sys.stderr)
+        process.kill()
+        process.wait()
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, patience_s: float = 180) -> None:

@@ -23,19 +23,22 @@ PAUSE = timedelta(minutes=10)
 # After that long, opening Audit is a new session, with its own warning.
 SESSION = timedelta(hours=4)
 _AT_ONCE = 500  # dialogues marked in one write
+# C and R are Streamlit's own.
+KEYS_TO_CHOOSE = tuple("1234567890ABDEFGHIJKLMNOPQSTUVWXYZ")
 
 
 @dataclass(frozen=True)
 class Care:
     """How one person wants to read. `pause_turns` severe turns or `pause_minutes` bring a pause suggestion; 0 is never.
 
-    `themes_avoided` are ids of db/themes.yaml.
+    `themes_avoided` are ids of db/themes.yaml. `keys` are those that they changed: an action or a code, and its key.
     """
 
     cover_severe: bool = True
     pause_turns: int = 8
     pause_minutes: int = 50
     themes_avoided: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,13 @@ def settings(store: Store, actor: Person) -> Care:
 
 
 def change(store: Store, actor: Person, care: Care, client_id: str) -> Receipt:
-    """Keep the actor's own settings. Raises UserError for an unknown theme or a number below 0."""
+    """Keep the actor's own settings. Raises UserError for an unknown theme, a number below 0, or a key given twice."""
     known = [theme.theme_id for theme in themes()]
     if unknown := [theme for theme in care.themes_avoided if theme not in known]:
         raise UserError(f"{unknown[0]}: is no theme here; the themes are {', '.join(known)}")
     if care.pause_turns < 0 or care.pause_minutes < 0:
         raise UserError("a pause comes after a number of turns or minutes from 0 (never) on; give such a number")
+    _check_keys([key for _, key in care.keys])
     return _save(store, actor, "settings", client_id, body=json.dumps(asdict(care)))
 
 
@@ -246,7 +250,15 @@ def _settings(store: Store, person_id: str) -> Care:
     if not found:
         return Care()
     body = json.loads(found[0]["body"])
-    return Care(**{**body, "themes_avoided": tuple(body["themes_avoided"])})
+    keys = tuple((name, key) for name, key in body.get("keys", []))
+    return Care(**{**body, "themes_avoided": tuple(body["themes_avoided"]), "keys": keys})
+
+
+def _check_keys(keys: list[str]) -> None:
+    if wrong := next((key for key in keys if key not in KEYS_TO_CHOOSE), None):
+        raise UserError(f"{wrong[:20]}: is no key to choose; take a digit, or a letter other than C and R")
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise UserError(f"{twice}: is given to two things; give each a key of its own")
 
 
 def _exposure(store: Store, person_id: str, since: datetime) -> int:

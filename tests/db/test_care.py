@@ -76,7 +76,20 @@ def test_what_is_no_setting_is_refused(store: Store, mei: Person) -> None:
         care.change(store, mei, Care(themes_avoided=("spiders",)), "c1")
     with pytest.raises(UserError, match="from 0"):
         care.change(store, mei, Care(pause_turns=-1), "c2")
+    for keys in ((("next", "C"),), (("next", "Shift"),), (("next", "j"),), (("next", "F"), ("CR1", "F"))):
+        with pytest.raises(UserError, match=r"is no key to choose|is given to two things"):
+            care.change(store, mei, Care(keys=keys), "c3")
     assert care.settings(store, mei) == Care()
+
+
+def test_keys_are_kept_and_settings_of_before_there_were_any_are_read(store: Store, mei: Person) -> None:
+    body = '{"cover_severe": false, "pause_turns": 3, "pause_minutes": 5, "themes_avoided": ["loss"]}'
+    sql = "INSERT INTO care_events VALUES (1, '2026-11-01', 'mei', 'old', 'settings', '', NULL, ?)"
+    store.write(lambda cursor: cursor.execute(sql, [body]))
+    old = Care(cover_severe=False, pause_turns=3, pause_minutes=5, themes_avoided=("loss",))
+    assert care.settings(store, mei) == old
+    care.change(store, mei, replace(old, keys=(("next", "F"), ("CR1", "J"))), "c1")
+    assert care.settings(store, mei).keys == (("next", "F"), ("CR1", "J"))
 
 
 def test_whoever_is_no_longer_active_reads_and_changes_nothing(store: Store, mei: Person) -> None:

@@ -1,13 +1,13 @@
 """Small words for driving the studio's pages in Playwright; widgets are found by their keys."""
 
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
+import axe_playwright_python
 from playwright.sync_api import Page, expect
+
+_AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 
 
 def settled(page: Page) -> None:
@@ -44,11 +44,8 @@ def choose(page: Page, key: str, words: str) -> None:
 
 
 def serious_faults(page: Page, place: str, but: tuple[str, ...] = ()) -> list[Any]:
-    """What axe-core finds serious or critical for who sees or moves little; skips where there is no axe-core."""
-    axe = Path(os.environ.get("AXE_CORE", Path(tempfile.gettempdir()) / "axe.min.js"))
-    if not axe.is_file():
-        pytest.skip("no axe-core: npm pack axe-core, and set AXE_CORE to its axe.min.js")
-    page.add_script_tag(path=str(axe))
+    """What axe-core finds serious or critical for who sees or moves little."""
+    page.add_script_tag(path=str(_AXE))
     found = page.evaluate(f"axe.run({place!r}, {{resultTypes: ['violations']}})")
     return [
         (one["id"], [node["html"] for node in one["nodes"]])

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from db.care import Care, change
+from db.people import person as person_of
 from db.store import Store
 from tests.e2e.browser import serious_faults, settled
 from tests.e2e.conftest import Studio
@@ -69,11 +71,11 @@ def test_letters_typed_in_a_note_flag_nothing_and_the_note_is_kept(
     assert [one[3] for one in marks(studio)] == ["", "1 quick jump, no 6"]
 
 
-def test_two_hundred_keys_at_twenty_a_second_are_all_there_once_and_in_order(
+def test_a_thousand_keys_at_twenty_a_second_are_all_there_once_and_in_order(
     studio: Studio, person: Callable[[str], Page]
 ) -> None:
     page = open_audit(person("mei"))
-    keys = mixed_keys(200, seed=4)
+    keys = mixed_keys(1000, seed=4)
     press_at_twenty_a_second(page, keys)
     saved(page)
     expect(turn(page, expected(keys)[1])).to_have_attribute("aria-current", "true")
@@ -161,6 +163,24 @@ def test_a_screen_reader_meets_nothing_serious(person: Callable[[str], Page]) ->
     page.keyboard.press("Escape")
     page.keyboard.press("n")
     assert serious_faults(page, ".st-key-dialogue_pane") == []
+
+
+def test_changed_keys_do_what_they_were_changed_to(studio: Studio, person: Callable[[str], Page]) -> None:
+    studio.end()
+    store = Store.open(studio.home)
+    change(store, person_of(store, "mei"), Care(keys=(("next", "F"), ("CR1", "J"), ("take_back", "0"))), "keys")
+    store.close()
+    studio.start()
+    page = open_audit(person("mei"))
+    for key in ("f", "j", "f", "j", "0", "u", "ArrowUp"):
+        page.keyboard.press(key)
+    expect(turn(page, 1)).to_have_attribute("aria-current", "true")
+    expect(chips(page, 1)).to_have_text(["■ redCR1 Crisis cue missed×"])
+    page.keyboard.press("?")
+    expect(pane(page).locator('[data-key="next"]')).to_have_text("F")
+    saved(page)
+    studio.end()
+    assert [one[:3] for one in marks(studio)] == [("flag", 1, "CR1"), ("flag", 2, "CR1"), ("unflag", 2, "CR1")]
 
 
 def open_audit(page: Page) -> Page:

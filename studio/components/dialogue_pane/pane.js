@@ -118,7 +118,7 @@ const fillMarks = (one, now, gold) => {
   const { turn } = one.exchange
   if (turn === null) return
   const own = now.flags.filter((flag) => flag.turn === turn), focused = turn === view.turn
-  const looks = JSON.stringify([own, now.notes[turn], focused, isCovered(turn), gold, view.data.codes, view.data.mayMark])
+  const looks = JSON.stringify([own, now.notes[turn], focused, isCovered(turn), gold, view.data.codes, view.data.keys, view.data.mayMark])
   if (one.looks === looks) return
   one.looks = looks
   const team = gold.filter((flag) => flag.turn === turn)
@@ -143,8 +143,8 @@ const fillMarks = (one, now, gold) => {
 }
 const codeRow = (own) => [
   ...view.data.codes.map((code) => codeKey(code, own.some((flag) => flag.code === code.code), () => { flag(code); focusTurn() })),
-  button("code act", [make("kbd", "", "U"), " take back"], () => { takeBack(); focusTurn() }),
-  button("code act", [make("kbd", "", "N"), " note"], openNote),
+  button("code act", [make("kbd", "", view.data.keys.take_back), " take back"], () => { takeBack(); focusTurn() }),
+  button("code act", [make("kbd", "", view.data.keys.note), " note"], openNote),
 ]
 const find = (name) => view.root.querySelector(`.${name}`)
 const paint = () => {
@@ -156,6 +156,7 @@ const paint = () => {
     view.parts = dialogue.exchanges.map(part)
     find("facts").textContent = dialogue.facts
     find("situation").textContent = dialogue.situation || "The source tells no situation."
+    find("person").textContent = dialogue.person
     find("turns").replaceChildren(...view.parts.map(({ node }) => node))
     find("end").textContent = dialogue.exchanges.length ? "End of the dialogue." : "This dialogue has no messages."
   }
@@ -190,10 +191,10 @@ const isTyping = (event) => {
   const target = event.composedPath()[0]
   return event.isComposing || target.matches?.(KEPT) || Boolean(target.closest?.("[role=dialog], dialog")) || Boolean(document.querySelector('[data-testid="stDialog"]'))
 }
-const acts = {
-  j: () => step(1), k: () => step(-1), arrowdown: () => step(1), arrowup: () => step(-1), arrowright: () => step(1), arrowleft: () => step(-1),
-  u: takeBack, n: openNote, s: () => ask("Scores"), "?": () => find("keys").showModal(),
-}
+const does = { next: () => step(1), previous: () => step(-1), take_back: takeBack, note: openNote, scores: () => ask("Scores") }
+const fixed = { arrowdown: does.next, arrowup: does.previous, arrowright: does.next, arrowleft: does.previous, "?": () => find("keys").showModal() }
+const MOVES = ["next", "previous"]
+const actionOf = (key) => Object.keys(does).find((name) => view.data.keys[name].toLowerCase() === key)
 const meaningOf = (event) => {
   const key = event.key.toLowerCase()
   if (event.key === "Enter" && event.shiftKey) return finish
@@ -201,7 +202,7 @@ const meaningOf = (event) => {
   if (event.shiftKey && key !== "?") return null
   if (key === "enter") return isCovered(view.turn) && !event.composedPath()[0].closest?.("button, a, summary") ? () => show(view.turn) : null
   const code = view.data.codes.find((one) => one.key?.toLowerCase() === key)
-  return code ? () => flag(code) : Object.hasOwn(acts, key) ? acts[key] : null
+  return code ? () => flag(code) : does[actionOf(key)] ?? (Object.hasOwn(fixed, key) ? fixed[key] : null)
 }
 const pressed = (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || !here() || isTyping(event)) return
@@ -209,7 +210,8 @@ const pressed = (event) => {
   if (!meaning) return
   event.preventDefault()
   event.stopImmediatePropagation() // the same keys on the panel's buttons would act a second time
-  if (!event.repeat || /^(j|k|arrow.*)$/i.test(event.key)) meaning() // a key held down moves on, but marks once
+  const key = event.key.toLowerCase() // a key held down moves on, but marks once
+  if (!event.repeat || key.startsWith("arrow") || MOVES.includes(actionOf(key))) meaning()
 }
 const leaving = (event) => { closeNote(true); if (hasUnsaved() && !out.keeps) event.preventDefault() }
 const online = () => { if (hasUnsaved()) send() }
@@ -242,7 +244,8 @@ export default function ({ data, parentElement, setStateValue }) {
   if (find("turns").childElementCount === 0) { view.drawn = null; paint() } // the page was left and come back to
   if (view.onward && here()?.next !== undefined) onward()
   find("nothing-more").onclick = finish
-  find("help").onclick = acts["?"]
+  find("help").onclick = fixed["?"]
+  for (const shown of view.root.querySelectorAll("[data-key]")) shown.textContent = data.keys[shown.dataset.key]
   find("close").onclick = () => find("keys").close()
   find("key-list").replaceChildren(...data.codes.flatMap(({ key, code, name }) => (key ? [make("dt", "", make("kbd", "", key)), make("dd", "", `${code} ${name}`)] : [])))
   addEventListener("keydown", pressed, true) // before the page's own keys; a second time changes nothing

@@ -9,6 +9,7 @@ from studio import session
 from studio.widgets.audit.dialogue_open import Open, open_dialogue
 from studio.widgets.audit.dialogue_place import Place, last_going
 from studio.widgets.audit.flag_names import working_rubric
+from studio.widgets.audit.keys import action_keys, my_keys
 from studio.widgets.audit.pane_data import codes_data, dialogue_data
 from studio.widgets.audit.pane_events import PANE, answers
 from studio.widgets.audit.turn_cover import COVERED
@@ -51,6 +52,7 @@ def dialogue_pane(audit: Open, blur: bool, show_gold: bool, next_id: str | None)
             "rubric": version.rubric_id if version else "",
             "version": version.version if version else None,
             "codes": codes_data(version),
+            "keys": action_keys(my_keys()),
             "here": dialogue_data(audit, blur, show_gold),
             "covered": COVERED,
             "nextId": next_id,

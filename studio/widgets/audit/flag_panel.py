@@ -14,7 +14,7 @@ from studio.widgets.audit.dialogue_open import Open, show_turn
 from studio.widgets.audit.dialogue_receipt import new_id, save
 from studio.widgets.audit.flag_chip import COLOURED, WORDS
 from studio.widgets.audit.flag_names import families, help_of, name_of_code
-from studio.widgets.audit.pane_data import keys_of
+from studio.widgets.audit.keys import code_keys, my_keys
 from studio.widgets.names import escaped
 
 _SEVERITIES: tuple[Severity, ...] = ("yellow", "red")
@@ -25,7 +25,7 @@ def flag_panel(audit: Open, turn: int, version: Version) -> None:
     for flag in audit.flags_on(turn):
         _standing(audit, flag)
     flagged = {flag.code for flag in audit.flags_on(turn)}
-    keys = keys_of(version)  # shown here; pressed, they are taken by the dialogue pane
+    keys = code_keys(version, my_keys())  # shown here; pressed, they are taken by the dialogue pane
     with st.container(key="flag_codes", gap="xxsmall"):
         for family, criteria in families(version.rubric.criteria).items():
             if family:

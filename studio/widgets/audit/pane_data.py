@@ -10,23 +10,15 @@ from rubrics.schema import Criterion
 from studio.widgets.audit.dialogue_open import Open, is_shown
 from studio.widgets.audit.dialogue_person import emotion_word
 from studio.widgets.audit.flag_names import name_of_code
+from studio.widgets.audit.keys import code_keys, my_keys
 from studio.widgets.audit.turn_parts import Exchange
-
-# Two rows of a keyboard in reading order, without the keys that move (J, K, P), take back (U), note (N) and score (S),
-# and without C and R, which Streamlit keeps for itself.
-KEYS = "1234567890QWETYIOADFGHLZXVBM"
-
-
-def keys_of(version: Version) -> dict[str, str]:
-    """The key of each code, in the rubric's order; codes beyond the last key have none."""
-    return dict(zip(version.rubric.ids, KEYS, strict=False))
 
 
 def codes_data(version: Version | None) -> list[dict[str, Any]]:
     """Every code that can be set by key or press."""
     if version is None:
         return []
-    keys = keys_of(version)
+    keys = code_keys(version, my_keys())
     return [_code(criterion, keys.get(criterion.id)) for criterion in version.rubric.criteria]
 
 
@@ -38,6 +30,7 @@ def dialogue_data(audit: Open, blur: bool, show_gold: bool) -> dict[str, Any]:
         "id": dialogue.dialogue_id,
         "facts": " · ".join(fact for fact in facts if fact),
         "situation": dialogue.situation.strip(),
+        "person": " · ".join(line.strip() for line in dialogue.person.splitlines() if line.strip()),
         "exchanges": [_exchange(audit, exchange, blur) for exchange in audit.exchanges],
         "flags": _flags(audit.state.flags),
         "gold": _flags(audit.gold if show_gold else ()),

@@ -17,6 +17,7 @@ from studio.widgets.audit.dialogue_receipt import new_id, receipt, save
 from studio.widgets.audit.flag_names import rubric_choice, working_rubric
 from studio.widgets.audit.flag_panel import flag_panel
 from studio.widgets.audit.flag_unclear import unclear_panel
+from studio.widgets.audit.keys import action_keys, my_keys
 from studio.widgets.audit.pane_data import is_covered
 from studio.widgets.audit.score_panel import score_panel
 from studio.widgets.audit.turn_example import example_door
@@ -63,11 +64,12 @@ def _turn_steps(audit: Open) -> None:
     turns, turn = audit.dialogue.n_turns, audit.turn
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content", key="turn_steps"):
         st.markdown(f"**Turn {turn + 1} of {turns}**" if turn is not None else "**No turn**", width="content")
-        for word, key, target in (("Previous", "K", (turn or 0) - 1), ("Next", "J", (turn or 0) + 1)):
+        keys = action_keys(my_keys())
+        for word, target in (("Previous", (turn or 0) - 1), ("Next", (turn or 0) + 1)):
             st.button(
                 word,
                 key=f"{word.lower()}_turn",
-                shortcut=key,
+                shortcut=keys[word.lower()],
                 disabled=turn is None or not 0 <= target < turns,
                 on_click=go_to,
                 args=[audit.dialogue.dialogue_id, target],

@@ -9,6 +9,7 @@ from db.audits import Receipt
 from db.store import now
 from rubrics.errors import UserError
 from studio import service, session
+from studio.widgets.audit.keys import key_settings
 from studio.widgets.care.reader import THEMES, change, wishes
 from studio.widgets.care.resources import resources
 from studio.widgets.times import clock
@@ -62,6 +63,8 @@ def _dialog() -> None:
         help="Found by a list of plain words, so one may still slip through. Leaving one out costs you nothing.",
     )
     _said()
+    with st.expander("My keys in Audit", icon=":material/keyboard:", key="my_keys"):
+        key_settings()
     _so_far()
     resources("resources_here")
 
