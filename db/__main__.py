@@ -17,6 +17,7 @@ from db.check import check
 from db.demo import load_demo
 from db.finding_export import EXPORT_FORMATS, export_file
 from db.finding_filter import Filter
+from db.gate_commands import add_gate_commands
 from db.ingest import ingest
 from db.others import SOURCES, import_ratings, source_of
 from db.rubric_commands import add_rubric_commands
@@ -170,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "demo", "load the demo content", "demo --home /tmp/demo", _demo)
     _add_people(commands)
     add_rubric_commands(commands, _add)
+    add_gate_commands(commands, _add)
     return parser
 
 

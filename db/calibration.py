@@ -6,6 +6,7 @@
 * Gold goes before people: what was settled, or set as the reference, by that version.
 """
 
+import json
 from collections import Counter
 from typing import NamedTuple
 
@@ -15,8 +16,11 @@ from numpy.typing import NDArray
 
 from db.agreement import FlagTable, flag_table
 from db.rubric_records import Version
-from db.store import Cursor, Store
-from rubrics.calibration import Paired, fault_of
+from db.store import Cursor, Store, rows_of
+from pipeline.spans import read_spans
+from rubrics.calibration.fault import fault_of
+from rubrics.calibration.paired import Paired
+from rubrics.overall import as_asked
 from rubrics.schema import Criterion
 
 _TURNS = 1 << 20  # more than any dialogue has
@@ -54,11 +58,7 @@ _GOLD_FINISHED = """
     FROM current_finished f JOIN dialogues d USING (dialogue_id)
     WHERE f.is_gold AND f.rubric_id = ? AND f.rubric_version = ?
 """
-_WORDS = """
-    SELECT d.ordinal, t.turn_index, t.dialogue_id, len(string_split_regex(trim(t.response), '\\s+')) AS words
-    FROM turns t JOIN dialogues d USING (dialogue_id)
-    WHERE list_contains(?::BIGINT[], d.ordinal)
-"""
+_SAID = "SELECT ordinal, dialogue_id, messages FROM dialogues WHERE list_contains(?::BIGINT[], ordinal)"
 
 
 class JudgeUsed(NamedTuple):
@@ -103,7 +103,7 @@ def pairs(store: Store, version: Version, judge: str) -> list[Paired]:
 
 def asked(version: Version) -> list[Criterion]:
     """The criteria that are put to a judge; rules are computed."""
-    return [criterion for criterion in version.rubric.criteria if criterion.kind != "rule"]
+    return [criterion for criterion in as_asked(version.rubric).criteria if criterion.kind != "rule"]
 
 
 def paired_table(store: Store, version: Version, judge: str) -> pd.DataFrame:
@@ -126,9 +126,19 @@ def gather(store: Store, version: Version, judge: str) -> Gathered:
         gold = _gold(version, _keyed(cursor.execute(_GOLD, of).df()), _keyed(cursor.execute(_GOLD_FINISHED, of).df()))
         keys = np.concatenate([judged["key"].to_numpy(), *(one[0] for one in (*people.values(), *gold.values()))])
         ordinals = np.unique(keys // _TURNS).tolist()
-        return Gathered(judged, people, gold, _keyed(cursor.execute(_WORDS, [ordinals]).df()))
+        return Gathered(judged, people, gold, _keyed(_words(cursor, ordinals)))
 
     return store.read(work)
+
+
+def _words(cursor: Cursor, ordinals: list[int]) -> pd.DataFrame:
+    """How many words the response of each turn of these dialogues has."""
+    rows = []
+    for row in rows_of(cursor, _SAID, [ordinals]):
+        answers = [one["content"] for one in json.loads(row["messages"]) if one["role"] == "assistant"]
+        words = (len(read_spans(text).response.split()) for text in answers)
+        rows += [(row["ordinal"], turn, row["dialogue_id"], count) for turn, count in enumerate(words)]
+    return pd.DataFrame(rows, columns=["ordinal", "turn_index", "dialogue_id", "words"])
 
 
 def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -229,11 +239,15 @@ def labelled(store: Store, version: Version) -> list[str]:
 
 
 def known_versions(store: Store) -> list[tuple[str, int]]:
-    """Rubric versions, gates aside, that people labelled by or that a judge was asked by, in scoring runs."""
+    """Rubric versions, gates aside, that people labelled by, that a judge was asked by in scoring runs, or that models
+    are trained by.
+    """
     sql = f"""
         SELECT DISTINCT v.rubric_id, v.version FROM rubric_versions v WHERE v.purpose <> 'gate' AND (
             (v.rubric_id, v.version) IN (SELECT (rubric_id, rubric_version) FROM ({_LABELLED}))
             OR v.hash IN (SELECT d.rubric_hash FROM verdicts d JOIN runs r USING (run_id) WHERE r.stage = 'score')
+            OR (v.purpose = 'score' AND (v.rubric_id, v.version) IN (
+                SELECT (rubric_id, version) FROM rubric_version_states WHERE state = 'approved'))
         ) ORDER BY v.rubric_id, v.version
     """
     return [(row["rubric_id"], int(row["version"])) for row in store.rows(sql)]

@@ -173,6 +173,8 @@ def _request_columns(request: Request) -> dict[str, Any]:
         "approved_by": rubric.approved_by if rubric else None,
         "approved_at": rubric.approved_at if rubric else None,
         "approval_reason": rubric.approval_reason if rubric else None,
+        "calibration": request.calibration.model_dump_json() if request.calibration else None,
+        "override": request.override.model_dump_json() if request.override else None,
     }
 
 

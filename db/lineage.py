@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 from db import people
 from db.rubric_records import Step, Version, decisions, version, versions
 from db.store import Cursor, Store, rows_of
+from pipeline.rundir import Override
+from rubrics.calibration.snapshot import JudgeFigures
 from rubrics.errors import UserError
 
 _WORDS: dict[Step, str] = {
@@ -22,7 +24,7 @@ _STAGES = {"": "Unreadable", "sft": "SFT", "grpo": "GRPO", "preview": "Trial"}
 class Link(NamedTuple):
     """One step back. `id` opens the thing itself: a run id, or rubric_id@version; `title`, `detail` are for people."""
 
-    kind: Literal["model", "run", "data", "rubric", "approval"]
+    kind: Literal["model", "run", "data", "rubric", "approval", "judge", "override"]
     id: str
     title: str
     detail: str
@@ -36,7 +38,7 @@ class Standing(NamedTuple):
 
 
 def lineage(store: Store, run_id: str) -> list[Link]:
-    """The model, run, data, rubric and approval of a run, then those of the runs that it was built on, each run once.
+    """The model, run, data, rubric, approval and gate of a run, then those of the runs it was built on, each run once.
 
     A run is built on its parents and on the runs that wrote its dialogues. What this store does not hold is said to be
     missing, not left out. Raises UserError when the run itself is unknown.
@@ -73,9 +75,9 @@ def standing_at(cursor: Cursor, found: Version) -> dict[str, list[str]]:
     return {"runs": using, "models": models}
 
 
-# By its hash, whatever number the run's request gave it. Trying a draft out is no use of a version.
+# By its hash, whatever number the run's request gave it. Trying or probing a text is no use of a version.
 _USING = """
-    SELECT run_id FROM runs WHERE stage <> 'preview'
+    SELECT run_id FROM runs WHERE stage NOT IN ('preview', 'probe')
     AND (rubric_hash = ? OR (rubric_hash IS NULL AND rubric_id = ? AND rubric_version = ?))
 """
 # A run is built on its parents and on the runs that wrote its dialogues, as in `lineage`.
@@ -104,7 +106,13 @@ def _links_of(store: Store, run_id: str) -> tuple[list[Link], list[str]]:
         return [Link("run", run_id, "A run", "not in this store")], []
     row = found[0]
     sources = _sources(store, run_id)
-    links = [*_model(store, run_id), _run(store, row), *_data(run_id, sources), *_rubric(store, row)]
+    links = [
+        *_model(store, run_id),
+        _run(store, row),
+        *_data(run_id, sources),
+        *_rubric(store, row),
+        *_gate(store, row),
+    ]
     writers = [source for source in sources if store.rows("SELECT 1 FROM runs WHERE run_id = ?", [source])]
     return links, list(dict.fromkeys([*json.loads(row["parents"]), *writers]))
 
@@ -176,6 +184,25 @@ def _approval_as_told(store: Store, where: str, row: dict[str, Any]) -> Link:
         return Link("approval", where, "Not approved", "the run was asked for without an approved version")
     title = f"Approved by {_name(store, row['approved_by'])} on {row['approved_at']}, as the run's request says"
     return Link("approval", where, title, row["approval_reason"] or "")
+
+
+def _gate(store: Store, row: dict[str, Any]) -> Iterator[Link]:
+    """What let a training through: the judge's figures as they stood, and the override where they did not suffice."""
+    if row["calibration"]:
+        figures = JudgeFigures.model_validate_json(row["calibration"])
+        labels = min((one.labels for one in figures.criteria), default=0)
+        told = f"held against people on {labels} labels or more a criterion" if labels else "not held against people"
+        yield Link("judge", row["run_id"], f"Judge {figures.judge}", f"{told}, as of {figures.taken_at[:10]}")
+    if row["override"]:
+        given = Override.model_validate_json(row["override"])
+        who = _name(store, given.by) if given.by else given.name
+        detail = f"{given.reason} (What did not suffice: {'; '.join(given.shortfalls)})"
+        yield Link("override", row["run_id"], f"Gate overridden by {who} on {given.at[:10]}", detail)
+
+
+def overrides(store: Store, run_id: str) -> list[Link]:
+    """The overrides that a model stands on: its own and those of every run that it was built on, nearest first."""
+    return [link for link in lineage(store, run_id) if link.kind == "override"]
 
 
 def _version(store: Store, rubric_id: str, number: int) -> Version | None:

@@ -31,6 +31,7 @@ Action = Literal[
     "see_agreement",
     "raise_incident",
     "handle_incident",
+    "override_gate",
 ]
 
 # An admin looks after people and data and is no psychologist: deciding on a rubric is a clinical judgement.
@@ -49,6 +50,7 @@ ACTIONS: dict[Role, frozenset[Action]] = {
             "see_agreement",
             "raise_incident",
             "handle_incident",
+            "override_gate",
         }
     ),
     "researcher": frozenset(
@@ -86,6 +88,7 @@ _WORDS: dict[Action, str] = {
     "see_agreement": "see who agrees with whom",
     "raise_incident": "raise incidents",
     "handle_incident": "handle incidents",
+    "override_gate": "let a model be trained on a judge that is not calibrated enough",
 }
 _PERSON_ID = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
 

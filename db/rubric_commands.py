@@ -105,7 +105,7 @@ def _in_use(store: Store, rubric_id: str) -> int:
 
 
 def _import(store: Store, asked: argparse.Namespace) -> int:
-    actor = _somebody(store, asked)
+    actor = somebody(store, asked)
     imported = exchange.read(asked.file, asked.format)
     for note in imported.notes:
         print(f"  {note}", file=sys.stderr)
@@ -115,20 +115,20 @@ def _import(store: Store, asked: argparse.Namespace) -> int:
 
 
 def _approve(store: Store, asked: argparse.Namespace) -> int:
-    by, unseen = _somebody(store, asked), asked.without_preview
+    by, unseen = somebody(store, asked), asked.without_preview
     named = (asked.rubric_id, asked.version, asked.reason)
     print(_told(rubric_versions.approve(store, by, *named, without_preview=unseen)))
     return DONE
 
 
 def _request_changes(store: Store, asked: argparse.Namespace) -> int:
-    by = _somebody(store, asked)
+    by = somebody(store, asked)
     print(_told(rubric_versions.request_changes(store, by, asked.rubric_id, asked.version, asked.reason)))
     return DONE
 
 
 def _retire(store: Store, asked: argparse.Namespace) -> int:
-    print(_told(rubric_versions.retire(store, _somebody(store, asked), asked.rubric_id, asked.version, asked.reason)))
+    print(_told(rubric_versions.retire(store, somebody(store, asked), asked.rubric_id, asked.version, asked.reason)))
     return DONE
 
 
@@ -136,7 +136,7 @@ def _told(version: Version) -> str:
     return f"{version.rubric_id} version {version.version}: {_state(version)}"
 
 
-def _somebody(store: Store, asked: argparse.Namespace) -> Person:
+def somebody(store: Store, asked: argparse.Namespace) -> Person:
     """The person of --as. Raises UserError for the studio itself: words and decisions are somebody's."""
     if asked.actor == people.SYSTEM.person_id:
         raise UserError(f"--as {asked.actor}: is the studio itself; name the person whose act this is")

@@ -14,6 +14,7 @@ __all__ = [
     "lineage",
     "metrics",
     "models",
+    "probes_of",
     "rewards",
     "rewards_of",
     "run",
@@ -112,6 +113,12 @@ def models(store: Store) -> pd.DataFrame:
             parameters, sha256, steps, requested_by
         FROM models m JOIN runs r USING (run_id) ORDER BY 5 DESC, m.run_id DESC
     """)
+
+
+def probes_of(store: Store, rubric_hash: str) -> list[str]:
+    """Ids of the runs that probed this text of a rubric, newest first: a draft's go with the version made of it."""
+    sql = "SELECT run_id FROM runs WHERE stage = 'probe' AND rubric_hash = ? ORDER BY created_at DESC, run_id DESC"
+    return [row["run_id"] for row in store.rows(sql, [rubric_hash])]
 
 
 def _of_run(store: Store, table: str, run_id: str, order: str) -> pd.DataFrame:

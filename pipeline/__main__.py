@@ -72,6 +72,11 @@ COMMANDS: dict[str, Command] = {
         "preview --out out/try --inputs dialogues.jsonl --rubric draft.yaml --base approved.yaml --max-calls 40",
         _STAGE,
     ),
+    "probe": Command(
+        "rewrite answers so that they deserve no more, and see by how much the judge's score can be raised",
+        "probe --out out/probe --inputs dialogues.jsonl --rubric kardia-empathy.yaml --max-turns 12",
+        _STAGE,
+    ),
     "worker": Command("take queued runs, oldest first; a preview beside one other", "worker --drain", _JOBS),
     "status": Command("say how a run fares", "status .kardia/runs/20261123-091204-score-3f9a", _JOBS),
     "cancel": Command("stop a run within ten seconds", "cancel .kardia/runs/20261123-091204-score-3f9a", _JOBS),

@@ -71,6 +71,9 @@ class GrpoConfig(_Config):
     beta: float = Field(0.0, ge=0, description="weight of the KL term; the paper's is not known")
     temperature: float = Field(1.0, gt=0, le=2, description="sampling temperature of the policy")
     save_steps: int = Field(2, ge=1, description="steps between checkpoints")
+    second_judge: str = Field("", description="endpoint that looks on: does it see what is paid for; empty: none")
+    second_every: int = Field(10, ge=1, description="steps between its looks")
+    second_turns: int = Field(8, ge=1, description="turns answered and judged at each of its looks")
 
 
 class EvaluateConfig(_Config):
@@ -105,7 +108,15 @@ class PreviewConfig(_Config):
         return [one.rsplit(":", 1) if isinstance(one, str) else one for one in turns]
 
 
-Config = RegenerateConfig | ScoreConfig | SftConfig | GrpoConfig | EvaluateConfig | PreviewConfig
+class ProbeConfig(_Config):
+    """Rewrite real answers by every probe (flattery, padding, instructions to the judge …); see what it earns them."""
+
+    judge: str = Field("embedded", description="endpoint that judges")
+    temperature: float = Field(0.0, ge=0, le=2, description="sampling temperature of the judge")
+    max_turns: int = Field(12, ge=1, description="turns probed, spread evenly over the dialogues")
+
+
+Config = RegenerateConfig | ScoreConfig | SftConfig | GrpoConfig | EvaluateConfig | PreviewConfig | ProbeConfig
 CONFIGS: dict[Stage, type[Config]] = {
     "regenerate": RegenerateConfig,
     "score": ScoreConfig,
@@ -113,6 +124,7 @@ CONFIGS: dict[Stage, type[Config]] = {
     "grpo": GrpoConfig,
     "evaluate": EvaluateConfig,
     "preview": PreviewConfig,
+    "probe": ProbeConfig,
 }
 # Which purposes of rubric a stage takes: sft learns from dialogues alone, flags can be judged but earn no reward, and a
 # draft of any purpose can be tried.
@@ -123,6 +135,7 @@ RUBRIC_PURPOSES: dict[Stage, tuple[Purpose, ...]] = {
     "grpo": ("score",),
     "evaluate": ("score",),
     "preview": ("score", "flags", "gate"),
+    "probe": ("score", "flags"),
 }
 
 

@@ -20,8 +20,11 @@ import pandas as pd
 from pipeline import processes, provenance
 from pipeline.configs import RUBRIC_PURPOSES, resolve
 from pipeline.endpoints import endpoint
-from pipeline.rundir import FINISHED, Request, RubricRef, RunDir, Stage, Status, new_run_id, utc_now
+from pipeline.gate import check_gate
+from pipeline.rewards import needs_judge
+from pipeline.rundir import FINISHED, Override, Request, RubricRef, RunDir, Stage, Status, new_run_id, utc_now
 from pipeline.stage import EXIT_CANCELLED, EXIT_OURS, End
+from rubrics.calibration.snapshot import JudgeFigures
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
 
@@ -29,7 +32,7 @@ Liveness = Literal["queued", "alive", "silent", "died", "finished"]
 
 SILENT_AFTER = timedelta(minutes=3)
 # Configuration options that name an endpoint; a wrong name is told at once and not by a failed job.
-_ENDPOINT_OPTIONS = {"user", "assistant", "evaluator", "judge", "embedder"}
+_ENDPOINT_OPTIONS = {"user", "assistant", "evaluator", "judge", "second_judge", "embedder"}
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -50,12 +53,15 @@ def submit(
     base_reference: RubricRef | None = None,
     flags: Rubric | None = None,
     flags_reference: RubricRef | None = None,
+    calibration: JudgeFigures | None = None,
+    override: Override | None = None,
 ) -> RunDir:
     """Queue a run under `home/runs`, where a worker finds it, or lay it out at `path`, where none looks.
 
     `base` is the version that a tried draft is held against; only the stage preview takes one. `flags` is the rubric
-    that finds unsafe turns in what a regeneration writes.
-    Raises UserError for an option, a rubric, inputs or an endpoint that does not fit the stage.
+    that finds unsafe turns in what a regeneration writes. `calibration` and `override` are what grpo's gate decides by
+    (`pipeline.gate`); an override is kept only where it was needed.
+    Raises UserError for an option, a rubric, inputs or an endpoint that does not fit the stage, and what the gate says.
     """
     resolved = resolve(stage, dict(config))
     # Some are left empty, where nobody is to be asked.
@@ -68,15 +74,22 @@ def submit(
     if flags and (stage != "regenerate" or flags.purpose != "flags"):
         raise UserError(f"{stage}: unsafe turns are looked for in regenerated dialogues, by a rubric of purpose flags")
     path = path or home / "runs" / new_run_id(stage)
+    reference = _reference(stage, rubric, reference)
+    if stage == "grpo" and rubric:
+        judge = models["judge"]
+        taken = check_gate(rubric, reference, judge, calibration, override, needs_judge(rubric))
+        override = override if taken else None
     request = Request(
         run_id=path.name,
         stage=stage,
         config=resolved,
-        rubric=_reference(stage, rubric, reference),
+        rubric=reference,
         base=_reference(stage, base, base_reference) if base else None,
         flags=_flags_reference(flags, flags_reference),
         parents=list(parents),
         models=models,
+        calibration=calibration,
+        override=override,
         requested_by=requested_by,
         reason=reason,
         seed=seed,

@@ -30,12 +30,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.files import append_line, cut_torn_line, unwritable
 from pipeline.files import write_whole as write_whole  # part of this module's own interface
+from rubrics.calibration.snapshot import JudgeFigures
 from rubrics.errors import UserError
 from rubrics.load import dump_rubric, load_rubric
 from rubrics.schema import Rubric
 
-Stage = Literal["regenerate", "score", "sft", "grpo", "evaluate", "preview"]
-STAGES: tuple[Stage, ...] = ("regenerate", "score", "sft", "grpo", "evaluate", "preview")
+Stage = Literal["regenerate", "score", "sft", "grpo", "evaluate", "preview", "probe"]
+STAGES: tuple[Stage, ...] = ("regenerate", "score", "sft", "grpo", "evaluate", "preview", "probe")
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 
@@ -53,6 +54,24 @@ class RubricRef(BaseModel):
     approval_reason: str = ""
 
 
+class Override(BaseModel):
+    """A psychologist's word that a model may be trained although the judge is not calibrated enough, and why.
+
+    It holds for one text of a rubric and one judge ("<endpoint>/<model>"). `shortfalls` are the figures that failed
+    when it was given; `at` is UTC, ISO 8601.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: str
+    name: str = ""
+    at: str
+    reason: str
+    rubric_hash: str
+    judge: str
+    shortfalls: tuple[str, ...] = ()
+
+
 class Request(BaseModel):
     """request.json: everything that is needed to say what a run is, written once and never changed."""
 
@@ -66,6 +85,8 @@ class Request(BaseModel):
     flags: RubricRef | None = None
     parents: list[str] = []
     models: dict[str, str] = {}
+    calibration: JudgeFigures | None = None
+    override: Override | None = None
     requested_by: str
     reason: str = ""
     seed: int = 0

@@ -6,7 +6,7 @@ emotion, situation, messages (a JSON list of {role, content}).
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -61,6 +61,13 @@ def turns_of(inputs: pd.DataFrame) -> Iterator[Turn]:
                 history = tuple(m for m in messages[:position] if m.role != "system")
                 yield Turn(row.dialogue_id, index, person, situation, history, message.content, emotion)
                 index += 1
+
+
+def spread(turns: Sequence[Turn], most: int) -> list[Turn]:
+    """At most so many turns, evenly over all of them."""
+    if len(turns) <= most:
+        return list(turns)
+    return [turns[position * len(turns) // most] for position in range(most)]
 
 
 def seen_by_people(message: Message) -> str:

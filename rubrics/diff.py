@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
-from rubrics.schema import Aggregate, Criterion, Example, RewardWeights, Rubric, Rule, Veto
+from rubrics.schema import Aggregate, Calibration, Criterion, Example, RewardWeights, Rubric, Rule, Veto
 from rubrics.show import criterion_text, example_text
 
 ChangeKind = Literal[
@@ -20,6 +20,7 @@ ChangeKind = Literal[
     "order",
     "reads",
     "severity",
+    "limit",
 ]
 WordOp = Literal["same", "removed", "added"]
 
@@ -39,17 +40,17 @@ _CRITERION_KINDS: dict[str, ChangeKind] = {
 # One overall score and one for each criterion are answers to other questions.
 _AGGREGATE_KINDS: dict[str, ChangeKind] = {"scoring": "meaning"}
 _TOLD_TO_THE_JUDGE = {"name", "limited_by", "aggregate.method"}
-_COMPARED_APART = {"anchors", "examples", "criteria", "aggregate", "reward", "archived"}
+_COMPARED_APART = {"anchors", "examples", "criteria", "aggregate", "reward", "calibration", "archived"}
 
-Piece = Rubric | Criterion | Aggregate | RewardWeights
+Piece = Rubric | Criterion | Aggregate | RewardWeights | Calibration
 
 
 class Change(NamedTuple):
     """One difference; `criterion_id` is None for the rubric as a whole, `before` or `after` where there was nothing.
 
-    `field` is a field's name, `aggregate.method`, `reward.format`, `anchors.3`, `examples`, `scale`, `criterion`
-    (the whole of one, added or removed: archived ones count as removed), `archived` (a criterion that is in neither
-    rubric's use) or `criteria` (their order). The texts are for reading.
+    `field` is a field's name, `aggregate.method`, `reward.format`, `calibration.min_labels`, `anchors.3`, `examples`,
+    `scale`, `criterion` (the whole of one, added or removed: archived ones count as removed), `archived` (a criterion
+    that is in neither rubric's use) or `criteria` (their order). The texts are for reading.
     """
 
     criterion_id: str | None
@@ -113,6 +114,7 @@ def _of_the_whole(old: Rubric, new: Rubric) -> list[Change]:
     changes = _of_fields(None, old, new, _RUBRIC_KINDS, "meaning")
     changes += _of_fields(None, old.aggregate, new.aggregate, _AGGREGATE_KINDS, "aggregation", "aggregate.")
     changes += _of_fields(None, old.reward, new.reward, {}, "weight", "reward.")
+    changes += _of_fields(None, old.calibration, new.calibration, {}, "limit", "calibration.")
     return changes + _of_order(old, new)
 
 

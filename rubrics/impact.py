@@ -72,6 +72,7 @@ CONSEQUENCES: dict[ChangeKind, Consequence] = {
         "",
         "flags given from now on carry the new severity",
     ),
+    "limit": Consequence(_EVERY_VERDICT, "which judges a model may be trained on", "", ""),
     "wording": Consequence(_EVERY_VERDICT, "", "", ""),
     "order": Consequence(_EVERY_VERDICT, "which veto is named, where more than one criterion vetoes a turn", "", ""),
 }

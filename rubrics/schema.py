@@ -162,6 +162,21 @@ class RewardWeights(_Piece):
         return self.format + self.emotion + self.rubric
 
 
+class Calibration(_Piece):
+    """What a judge must reach against people before a model is trained on its verdicts, criterion by criterion.
+
+    `min_labels` turns that judge and people scored, and `min_agreement` by (weighted) kappa. On criteria of severity
+    red, besides: `min_red_faults` turns in which people see the fault, of which it misses at most `max_red_miss_rate`
+    (0–1), and of the turns without it calls at most `max_red_false_alarms` (0–1) faulty.
+    """
+
+    min_labels: int = Field(default=30, ge=0)
+    min_agreement: float = Field(default=0.4, ge=-1, le=1, allow_inf_nan=False)
+    min_red_faults: int = Field(default=10, ge=0)
+    max_red_miss_rate: float = Field(default=0.2, ge=0, le=1, allow_inf_nan=False)
+    max_red_false_alarms: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
+
+
 class Rubric(_Piece):
     """A whole rubric. Its identity is `hash`; a version is (id, integer version, hash).
 
@@ -176,6 +191,7 @@ class Rubric(_Piece):
     criteria: tuple[Criterion, ...]
     aggregate: Aggregate = Aggregate()
     reward: RewardWeights = RewardWeights()
+    calibration: Calibration = Calibration()
     archived: tuple[Criterion, ...] = ()
     approvers: int = Field(default=1, ge=1, le=2)
 

@@ -10,6 +10,7 @@ from typing import Any
 from pipeline import jobs
 from pipeline.commands import add_home
 from pipeline.configs import CONFIGS, RUBRIC_PURPOSES
+from pipeline.gate import read_gate
 from pipeline.inputs import read_inputs
 from pipeline.rundir import RunDir, Stage
 from pipeline.stage import EXIT_DONE, execute
@@ -23,10 +24,11 @@ MODULES: dict[Stage, str] = {
     "grpo": "pipeline.train.grpo",
     "evaluate": "pipeline.evaluate",
     "preview": "pipeline.preview",
+    "probe": "pipeline.probing.run",
 }
 _NUMBERS: dict[object, type[int] | type[float]] = {int: int, float: float, int | None: int, float | None: float}
 # Everything that only a new run can be told; an existing one has it in its request.
-_FOR_A_NEW_RUN = ("inputs", "rubric", "base", "flags", "reason", "seed")
+_FOR_A_NEW_RUN = ("inputs", "rubric", "base", "flags", "gate", "reason", "seed")
 
 
 def run(stage: Stage, parser: ArgumentParser, words: list[str]) -> int:
@@ -62,6 +64,9 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
     if purposes := RUBRIC_PURPOSES[stage]:
         which = "the draft" if stage == "preview" else f"a rubric of purpose {' or '.join(purposes)}"
         parser.add_argument("--rubric", type=Path, metavar="FILE", help=f"{which}, YAML")
+    if stage == "grpo":
+        told = "approval, calibration and override of the version, as python -m db gate export writes them"
+        parser.add_argument("--gate", type=Path, metavar="FILE", help=told)
     if stage == "preview":
         parser.add_argument("--base", type=Path, metavar="FILE", help="the version to hold it against, YAML; none")
     if stage == "regenerate":
@@ -101,13 +106,16 @@ def _existing(path: Path, stage: Stage) -> RunDir:
 
 def _new(stage: Stage, asked: Namespace) -> RunDir:
     config: dict[str, Any] = {name: getattr(asked, name) for name in CONFIGS[stage].model_fields}
+    gate = read_gate(asked.gate) if getattr(asked, "gate", None) else None
     return jobs.submit(
         asked.home,
         stage,
         {name: value for name, value in config.items() if value is not None},
         inputs=read_inputs(asked.inputs),
         rubric=load_rubric(asked.rubric) if RUBRIC_PURPOSES[stage] else None,
-        reference=None,
+        reference=gate.rubric if gate else None,
+        calibration=gate.calibration if gate else None,
+        override=gate.override if gate else None,
         requested_by=getpass.getuser(),
         reason=asked.reason or "",
         seed=asked.seed or 0,

@@ -30,18 +30,25 @@ def answer(
 
     `progress` is told how many turns are through. Raises Cancelled once the run is asked to stop.
     """
-    loaded.model.to(device()).eval()
     stop_when_asked(loaded.model, run)
+    return answers(loaded, turns, max_tokens, progress)
+
+
+def answers(
+    loaded: Loaded, turns: Sequence[Turn], max_tokens: int, progress: Callable[[int], None]
+) -> Mapping[int, Answer]:
+    """As `answer`, from a model that is watched already; it is left in eval mode."""
+    loaded.model.to(device()).eval()
     prompts = [_encoded(loaded, turn) for turn in turns]
     room = loaded.model.config.get_text_config().max_position_embeddings - max_tokens
     # Alike in length together, so that little of a batch is padding.
     asked = sorted((i for i, ids in enumerate(prompts) if len(ids) <= room), key=lambda i: len(prompts[i]))
-    answers: dict[int, Answer] = {}
+    found: dict[int, Answer] = {}
     for start in range(0, len(asked), AT_ONCE):
         batch = asked[start : start + AT_ONCE]
-        answers |= dict(zip(batch, _generate(loaded, [prompts[i] for i in batch], max_tokens), strict=True))
-        progress(len(answers) + len(turns) - len(asked))
-    return answers
+        found |= dict(zip(batch, _generate(loaded, [prompts[i] for i in batch], max_tokens), strict=True))
+        progress(len(found) + len(turns) - len(asked))
+    return found
 
 
 def _encoded(loaded: Loaded, turn: Turn) -> list[int]:

@@ -1,11 +1,14 @@
 """Rubric-ERL: group-relative policy optimisation on format, emotion and rubric rewards (Kardia-R1, second stage)."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, cast
 
 from datasets import Dataset
+from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig as TrlConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
@@ -13,6 +16,7 @@ from pipeline.client import check
 from pipeline.configs import GrpoConfig
 from pipeline.embedded import connect
 from pipeline.endpoints import Endpoint, endpoint
+from pipeline.gate import check_gate
 from pipeline.rewards import needs_judge
 from pipeline.rundir import RunDir
 from pipeline.train import checkpoints, data, loop
@@ -20,6 +24,8 @@ from pipeline.train.book import SampleBook
 from pipeline.train.callbacks import Keeper
 from pipeline.train.models import Loaded, load_model
 from pipeline.train.reward import RubricErlReward
+from pipeline.train.second import Judges, SecondJudge
+from pipeline.turns import spread, turns_of
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
 
@@ -30,12 +36,26 @@ def run(run: RunDir, home: Path) -> None:
     Raises UserError for a model, dialogues or a judge that cannot be used, Cancelled when asked to stop.
     """
     config = read_config(run)
-    with connect(endpoint(home, config.judge), home) as judge:
-        rubric = run.rubric()
-        if needs_judge(rubric):
+    with connect(endpoint(home, config.judge), home) as judge, _second(config, home) as second:
+        rubric, request = run.rubric(), run.request()
+        is_judged = needs_judge(rubric)
+        check_gate(rubric, request.rubric, judge.judge_id, request.calibration, request.override, is_judged)
+        if is_judged:
             check(judge)
         loaded = load_model(config.model, home)
-        _train(run, config, loaded, rubric, judge, home)
+        judges = Judges(judge, second) if second and is_judged else None
+        _train(run, config, loaded, rubric, judge, home, judges)
+
+
+@contextmanager
+def _second(config: GrpoConfig, home: Path) -> Iterator[Endpoint | None]:
+    """The second judge, live, once it has answered; None where none is asked for."""
+    if not config.second_judge:
+        yield None
+        return
+    with connect(endpoint(home, config.second_judge), home) as second:
+        check(second)
+        yield second
 
 
 def read_config(run: RunDir) -> GrpoConfig:
@@ -84,20 +104,32 @@ def arguments(run: RunDir, config: GrpoConfig) -> TrlConfig:
     )
 
 
-def _train(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric, judge: Endpoint, home: Path) -> None:
+def _train(
+    run: RunDir,
+    config: GrpoConfig,
+    loaded: Loaded,
+    rubric: Rubric,
+    judge: Endpoint,
+    home: Path,
+    judges: Judges | None,
+) -> None:
     resumed_from = checkpoints.newest_whole(run)
     steps = checkpoints.step_of(resumed_from) if resumed_from else 0
     book = SampleBook(run, first=steps * config.batch_size)
     reward = RubricErlReward(run, judge, rubric, home / "cache" / "verdicts.sqlite", book)
     reward.recount(steps)
     keeper = Keeper(run, reward)
+    looking_on: list[TrainerCallback] = []
+    if judges:
+        second = SecondJudge(run, config, rubric, judges, home / "cache" / "verdicts.sqlite", loaded)
+        looking_on = [second.on(spread(list(turns_of(run.inputs())), config.second_turns))]
     trainer = GRPOTrainer(
         model=loaded.model,
         reward_funcs=[cast(Any, reward)],  # TRL awaits it; its annotation knows functions only
         args=arguments(run, config),
         train_dataset=_prompts(run, config, loaded, rubric),
         processing_class=loaded.tokenizer,
-        callbacks=[keeper],
+        callbacks=[keeper, *looking_on],
     )
     try:
         loop.train(run, trainer, keeper, resumed_from)

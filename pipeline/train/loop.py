@@ -18,6 +18,9 @@ from pipeline.train.callbacks import Keeper, stop_when_asked
 from pipeline.train.models import Loaded
 from rubrics.errors import UserError
 
+# The model card in the folder of the weights.
+CARD = "kardia.json"
+
 
 def shared_arguments(run: RunDir, config: Any) -> dict[str, Any]:
     """Trainer arguments of both stages. All that ever changed its default is written out.
@@ -68,35 +71,55 @@ def train(run: RunDir, trainer: Trainer, keeper: Keeper, resumed_from: Path | No
 
 
 def keep_model(run: RunDir, trainer: Trainer, loaded: Loaded) -> None:
-    """Write the trained model to <run>/model and outputs/model.json, which says what it is and came from."""
+    """Write the trained model to <run>/model, its card within, and the card as outputs/model.json too."""
     folder, half = run.path / "model", run.path / f".model.{os.getpid()}"
     try:
         trainer.save_model(str(half))
         # The arguments are in the events already, and a pickle is a risk to whoever is handed the model.
         (half / "training_args.bin").unlink(missing_ok=True)
+        told = json.dumps(model_card(run, loaded, half, trainer.state.global_step), indent=2) + "\n"
+        # Within the folder, so that weights are never handed on without it.
+        (half / CARD).write_text(told, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}); free space, then resume") from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
-    card = model_card(run, loaded, folder, trainer.state.global_step)
-    file = run.path / "outputs" / "model.json"
-    write_whole(file, lambda tmp: tmp.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8"))
+    write_whole(run.path / "outputs" / "model.json", lambda tmp: tmp.write_text(told, encoding="utf-8"))
 
 
 def model_card(run: RunDir, loaded: Loaded, folder: Path, steps: int) -> dict[str, Any]:
-    """outputs/model.json: `sha256` is that of the weights, file after file by name; `parameters` counts them."""
+    """outputs/model.json: `sha256` is that of the weights, file after file by name; `parameters` counts them.
+
+    `overrides` are those of the gate, the model's own first and then those of the models that it was trained from: what
+    was let through once is never forgotten further down.
+    """
+    request = run.request()
+    own = [request.override.model_dump(mode="json")] if request.override else []
     return {
         "run_id": run.run_id,
-        "stage": run.request().stage,
+        "stage": request.stage,
         "base_model": loaded.name,
         "base_path": loaded.path,
-        "path": str(folder),
+        "path": str(run.path / "model"),
         "parameters": loaded.model.num_parameters(),
         "sha256": weights_hash(folder),
         "steps": steps,
+        "rubric": request.rubric.model_dump(mode="json") if request.rubric else None,
+        "calibration": request.calibration.model_dump(mode="json") if request.calibration else None,
+        "overrides": own + _inherited(Path(loaded.path)),
     }
+
+
+def _inherited(base: Path) -> list[dict[str, Any]]:
+    """The overrides of the model that this one was trained from; a model from elsewhere has no card."""
+    try:
+        return list(json.loads((base / CARD).read_text(encoding="utf-8"))["overrides"])
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{base / CARD}: cannot be read, and it may name an override; restore the file") from error
 
 
 def weights_hash(folder: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from rubrics.errors import UserError
 from rubrics.exchange.pieces import READS, canary_of
 from rubrics.exchange.words import ids_for, listed, short_name
-from rubrics.schema import Aggregate, Criterion, RewardWeights, Rubric
+from rubrics.schema import Aggregate, Calibration, Criterion, RewardWeights, Rubric
 from rubrics.severity import cautions
 
 PointsFormat = Literal["healthbench", "rubric"]
@@ -87,6 +87,7 @@ def _lost_whole(rubric: Rubric, kept: list[Criterion], format: PointsFormat) -> 
         "how the three rewards are weighed": rubric.reward != RewardWeights(),
         f"the pass mark {rubric.aggregate.pass_mark:g}": rubric.aggregate.pass_mark != Aggregate().pass_mark,
         "what red and yellow criteria at their worst do to the reward": rubric.aggregate.red_veto or cautions(rubric),
+        "what the judge must reach before training": rubric.calibration != Calibration(),
         "that two must approve": rubric.approvers != 1,
         f"archived criteria: {listed(c.id for c in rubric.archived)}": bool(rubric.archived),
         f"criteria of weight 0: {listed(counted_for_nothing)}": bool(counted_for_nothing),

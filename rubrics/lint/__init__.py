@@ -44,6 +44,7 @@ _ALL = (
     Rule("S4", "A number without effect", "Somebody set it and believes that it counts.", weighing.without_effect),
     Rule("S5", "Nothing reaches the reward", "The scores change nothing.", weighing.nothing_counts),
     Rule("S6", "Pass mark that sorts nothing", "All turns pass, or none but the flawless.", weighing.idle_pass_mark),
+    Rule("S7", "Any judge will do", "A judge that nobody checked trains the model.", weighing.open_gate),
     Rule(
         "V1",
         "Veto at a level without anchor",

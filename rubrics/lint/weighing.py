@@ -129,6 +129,25 @@ def idle_pass_mark(rubric: Rubric) -> Iterator[Found]:
         )
 
 
+def open_gate(rubric: Rubric) -> Iterator[Found]:
+    """Limits that let a judge train a model without ever having been held against people, or whatever it misses."""
+    limits = rubric.calibration
+    if rubric.purpose != "score":
+        return
+    if limits.min_labels == 0:
+        yield Found(
+            None,
+            "calibration.min_labels is 0: a model may be trained on a judge that was never held against people",
+            "raise calibration.min_labels to as many turns as people can label, such as 30",
+        )
+    elif limits.max_red_miss_rate == 1 and any(c.severity == "red" for c in rubric.criteria):
+        yield Found(
+            None,
+            "calibration.max_red_miss_rate is 1: a judge that sees none of the red faults will do",
+            "lower calibration.max_red_miss_rate to the share of red faults that may go unseen, such as 0.2",
+        )
+
+
 def _lowest(rubric: Rubric) -> float | None:
     """The lowest number, 0–1, of a turn that nothing vetoes; None while the rubric is too unfinished to have one."""
     can_earn = [c.points or 0 if rubric.aggregate.method == "points" else c.weight for c in rubric.criteria]

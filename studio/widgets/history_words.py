@@ -26,6 +26,8 @@ _RUBRIC = {
     "version_endorsed": "approved {title} version {version}, as the first of two",
     "version_approved": "approved {title} version {version}",
     "version_changes_requested": "asked for changes in {title} version {version}",
+    "gate_granted": "let models be trained by {title} version {version} on a judge that is not calibrated enough",
+    "gate_withdrawn": "took back that models may be trained by {title} version {version} on an uncalibrated judge",
     "version_retired": "retired {title} version {version}",
     "thread_comment": "commented on {title} version {version}",
     "thread_resolve": "settled a comment on {title} version {version}",

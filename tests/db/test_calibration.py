@@ -10,7 +10,8 @@ from db import adjudication, calibration
 from db.people import SYSTEM
 from db.rubric_versions import import_version, version
 from db.store import Store
-from rubrics.calibration import Fault, calibrate
+from rubrics.calibration.fault import Fault
+from rubrics.calibration.figures import calibrate
 from rubrics.load import rubric_from
 from tests.db.audit_people import Auditor, audited_store, flags_rubric, known
 from tests.db.impact_stores import Judged, judged_run

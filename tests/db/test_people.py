@@ -33,6 +33,7 @@ MAY = {
         "see_agreement",
         "raise_incident",
         "handle_incident",
+        "override_gate",
     },
     "researcher": {
         "read",
@@ -61,6 +62,7 @@ def test_the_loader_decides_on_nothing_and_starts_nothing() -> None:
         "comment",
         "decide_rubric",
         "handle_incident",
+        "override_gate",
         "raise_incident",
         "run_campaign",
         "see_agreement",

@@ -1,7 +1,7 @@
 """The whole circle in a real browser, nothing mocked.
 
-A rubric is edited and approved, turns are judged by it, a model is trained on the rewards, and its lineage leads back
-to the approver.
+A rubric is edited and approved, turns are judged by it, a psychologist lets the weak judge through with a reason, a
+model is trained on the rewards, and its lineage leads back to the approver and to who let the judge through.
 """
 
 import json
@@ -19,6 +19,7 @@ from tests.e2e.conftest import Studio
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 ANCHOR = "Takes up the main point, names a detail the person gave, and leaves the next step to them."
+OVERRIDE = "To see the circle close; nobody will use this model."
 REASON = "The top anchor now leaves the next step to the person."
 # Short ones without planted turns: five exchanges each.
 DIALOGUES = ("demo-03", "demo-06", "demo-26", "demo-28")
@@ -31,6 +32,8 @@ def test_from_a_draft_to_a_trained_model(person: Callable[[str], Page]) -> None:
     ravi = person("ravi")
     score_four_dialogues(ravi)
     the_turn_shows_its_reward(ravi)
+    training_is_refused(ravi)
+    let_the_judge_through(person("ines"))
     run_id = train_two_steps(ravi)
     the_model_leads_back_to_the_approver(ravi, run_id)
 
@@ -90,6 +93,21 @@ def the_turn_shows_its_reward(page: Page) -> None:
     expect(scores).to_contain_text("Persona consistency")
 
 
+def training_is_refused(page: Page) -> None:
+    start_form(page, "Train with GRPO")
+    expect(page.locator(".st-key-gate_line")).to_contain_text("Relevance has 0 labels, at least 30 are needed")
+    expect(page.locator(".st-key-submit_run button")).to_be_disabled()
+
+
+def let_the_judge_through(page: Page) -> None:
+    page.goto(re.sub(r"(:\d+).*", r"\1/agreement?view=judge&rubric=kardia-empathy&version=2", page.url))
+    settled(page)
+    expect(page.locator(".st-key-gate")).to_contain_text("does not reach the limits")
+    page.locator(".st-key-gate_reason textarea").fill(OVERRIDE)
+    click(page, "gate_override")
+    expect(page.locator(".st-key-gate")).to_contain_text("Dr. Ines Okafor let it through")
+
+
 def train_two_steps(page: Page) -> str:
     start_form(page, "Train with GRPO")
     choose_dialogues(page)
@@ -104,8 +122,9 @@ def train_two_steps(page: Page) -> str:
 def the_model_leads_back_to_the_approver(page: Page, run_id: str) -> None:
     open_page(page, "Models")
     click(page, f"open_{run_id}")
+    expect(page.locator(f".st-key-override_{run_id}")).to_contain_text(OVERRIDE)
     lineage = page.locator(".st-key-lineage")
-    for link in ("Ravi Desai", "4 dialogues", "version 2", "Dr. Tomas Lindqvist", REASON):
+    for link in ("Ravi Desai", "4 dialogues", "version 2", "Dr. Tomas Lindqvist", REASON, "Dr. Ines Okafor", OVERRIDE):
         expect(lineage).to_contain_text(link)
 
 

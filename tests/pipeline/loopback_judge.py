@@ -19,6 +19,7 @@ class LoopbackJudge:
         self.delay = threading.Event()  # set: answer at once
         self.delay.set()
         self.refuse: Callable[[str], bool] = lambda prompt: False
+        self.answer: Callable[[str, dict[str, Any]], dict[str, Any]] = scores_for
 
     def endpoint_row(self) -> str:
         return f'[loopback]\nbase_url = "{self.url}"\nmodel = "loopback"\n'
@@ -70,7 +71,7 @@ def _handler(judge: LoopbackJudge) -> type[BaseHTTPRequestHandler]:
             if judge.refuse(prompt):
                 return self._send(400, {"error": {"message": "no", "code": "made_to_fail"}})
             schema = body["response_format"]["json_schema"]["schema"]
-            message = {"role": "assistant", "content": json.dumps(scores_for(prompt, schema))}
+            message = {"role": "assistant", "content": json.dumps(judge.answer(prompt, schema))}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
             return self._send(200, {"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage})

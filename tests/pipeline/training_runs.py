@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline.configs import resolve
-from pipeline.rundir import Request, RubricRef, RunDir, Stage, new_run_id, utc_now
+from pipeline.endpoints import endpoint
+from pipeline.rundir import Override, Request, RubricRef, RunDir, Stage, new_run_id, utc_now
 from rubrics.load import parse_rubric
 from rubrics.schema import Rubric
 
@@ -65,18 +66,34 @@ def dialogues(count: int = 6) -> pd.DataFrame:
 def lay_out(
     home: Path, stage: Stage, config: dict[str, Any], inputs: pd.DataFrame, rubric: Rubric | None = None, seed: int = 0
 ) -> RunDir:
-    """A queued run of that home."""
-    reference = RubricRef(rubric_id=rubric.id, version=3, hash=rubric.hash) if rubric else None
+    """A queued run of that home, by an approved version; a training on a judge that nobody checked is let through."""
+    approved = {"approved_by": "tomas", "approved_at": "2026-11-01T09:00:00.000", "approval_reason": "Reads well."}
+    reference = RubricRef(rubric_id=rubric.id, version=3, hash=rubric.hash, **approved) if rubric else None
+    resolved = resolve(stage, config)
     request = Request(
         run_id=new_run_id(stage),
         stage=stage,
-        config=resolve(stage, config),
+        config=resolved,
+        override=override_for(home, rubric, resolved["judge"]) if stage == "grpo" and rubric else None,
         rubric=reference,
         requested_by="tests",
         seed=seed,
         created_at=utc_now(),
     )
     return RunDir.create(home / "runs", request, inputs, rubric)
+
+
+def override_for(home: Path, rubric: Rubric, judge: str) -> Override:
+    """A psychologist's word for one judge of that home."""
+    return Override(
+        by="tomas",
+        name="Dr. Tomas Lindqvist",
+        at="2026-11-02T09:00:00.000",
+        reason="To try the set-up; nobody will use the model.",
+        rubric_hash=rubric.hash,
+        judge=endpoint(home, judge).judge_id,
+        shortfalls=("Empathy has 0 labels, at least 30 are needed",),
+    )
 
 
 def events(run: RunDir, kind: str) -> list[dict[str, Any]]:

@@ -15,10 +15,11 @@ from scipy.stats import spearmanr
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
-from rubrics.calibration import Calibrated, Fault, Paired, calibrate, fault_of
 from rubrics.calibration.agreeing import rank_correlation
 from rubrics.calibration.corrected import _isotonic, cross_fitted, prediction_powered
-from rubrics.calibration.paired import consensus
+from rubrics.calibration.fault import Fault, fault_of
+from rubrics.calibration.figures import Calibrated, calibrate
+from rubrics.calibration.paired import Paired, consensus
 from rubrics.calibration.rates import rate
 from rubrics.schema import Criterion
 

@@ -12,7 +12,7 @@ from rubrics.load import rubric_from
 from rubrics.schema import Rubric
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "rubric-checks.md"
-WHOLE = ("criteria", "aggregate", "reward", "purpose")
+WHOLE = ("criteria", "aggregate", "reward", "calibration", "purpose")
 PLAIN = {"id": "plain", "name": "Plain", "question": "Is it plain?", "kind": "binary"}
 
 

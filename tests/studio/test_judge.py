@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import audits, rubric_versions
+from db import audits, gate, rubric_versions
 from db.people import person
-from rubrics.calibration import calibrate
+from pipeline.endpoints import EMBEDDED
+from rubrics.calibration.figures import calibrate
 from studio import service
 from studio.widgets.judge.words import summary
+from studio.widgets.run.submit import start
 from tests.db.impact_stores import Judged, judged_run
 from tests.rubrics.test_calibration import paired
 
@@ -73,7 +75,7 @@ def test_an_annotator_has_no_such_page(app: AppTest, sign_in) -> None:
 
 def test_before_any_judge_was_asked_the_page_says_what_to_do(app: AppTest, sign_in) -> None:
     at = opened(app, sign_in, "ravi", view="judge", rubric="unsafe-turns")
-    assert "No judge has been asked by this version" in at.info[0].value
+    assert "This judge has not been asked by this version" in at.info[0].value
     assert "48 dialogues" in at.info[0].value
     assert "<table" not in html(at)
 
@@ -94,3 +96,54 @@ def test_a_judge_who_is_as_good_as_people_is_told_so_and_one_without_labels_is_t
     assert "It misses 0 of 20 faults that people see (a person: 0 of 40)" in said
     assert "agrees with people well (1.00)" in said
     assert summary(calibrate(paired([1.0], [[float("nan")]])), "X").startswith("Nothing can be said yet")
+
+
+GATE = {"view": "judge", "rubric": "kardia-empathy", "version": "1"}
+
+
+@pytest.mark.usefixtures("studio_home")
+def test_only_a_psychologist_lets_a_judge_through_and_says_why(app: AppTest, sign_in) -> None:
+    at = opened(app, sign_in, "ravi", **GATE)
+    assert any("does not reach the limits" in one.value for one in at.warning)
+    assert not [one for one in at.text_area if one.key == "gate_reason"]
+    at = opened(app, sign_in, "ines", **GATE)
+    at.button(key="gate_override").click().run()
+    assert any("Say why" in one.value for one in at.error)
+    at.text_area(key="gate_reason").set_value("To try the set-up.")
+    at.button(key="gate_override").click().run()
+    assert not at.exception
+    assert any("Dr\\. Ines Okafor** let it through" in one.value for one in at.markdown)
+    assert "To try the set-up." in html(at)
+    at.text_area(key="gate_withdraw_reason").set_value("Tried.")
+    at.button(key="gate_withdraw_button").click().run()
+    assert any("does not reach the limits" in one.value for one in at.warning)
+
+
+@pytest.mark.usefixtures("studio_home")
+def test_a_training_cannot_be_started_until_somebody_let_the_judge_through(
+    app: AppTest, sign_in, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.jobs.ensure_worker", lambda home: None)
+
+    def form() -> AppTest:
+        sign_in(app, "ravi")
+        app.query_params["start"] = "grpo"
+        return app.switch_page("app_pages/runs.py").run()
+
+    at = form()
+    assert any("Relevance has 0 labels, at least 30 are needed" in one.value for one in at.error)
+    assert at.button(key="submit_run").disabled
+    store = service.store()
+    version = rubric_versions.version(store, "kardia-empathy", 1)
+    judge = EMBEDDED.judge_id
+    figures = gate.figures_now(store, version, judge)
+    gate.grant(store, person(store, "tomas"), "kardia-empathy", 1, judge, "Only to try it.", figures)
+    at = form()
+    assert not at.button(key="submit_run").disabled
+    assert "Only to try it." in html(at)
+    run = start(
+        store, person(store, "ravi"), "grpo", {"model": "tiny", "judge": "embedded"}, ["demo-03"], version, "Try", 0
+    )
+    given = run.request().override
+    assert given is not None
+    assert (given.by, given.reason) == ("tomas", "Only to try it.")

@@ -7,7 +7,7 @@ import streamlit as st
 from db import calibration, rubric_versions
 from db.rubric_versions import Version
 from pipeline.endpoints import Endpoint, load_endpoints
-from rubrics.calibration import Calibrated, calibrate
+from rubrics.calibration.figures import Calibrated, calibrate
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.names import escaped
@@ -17,10 +17,11 @@ RUNS = "app_pages/runs.py"
 
 @dataclass(frozen=True)
 class JudgeChoice:
-    """A version and the judge that was asked by it, as verdicts name it."""
+    """A version and a judge, as verdicts name it; `was_asked`: whether a scoring run asked it by this version."""
 
     version: Version
     judge: str
+    was_asked: bool
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -41,17 +42,25 @@ def choose_judge() -> JudgeChoice | None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="judge_choice"):
         version = _version(known)
         used = [one.judge for one in calibration.judges(service.store(), version)]
-        judge = st.selectbox("Judge", used, key=f"judge_{version.rubric_id}_{version.version}") if used else None
-    if judge is None:
+        judge = _judge(version, used)
+    if judge not in used:
         _not_judged(version)
-        return None
-    return JudgeChoice(version, judge)
+    return JudgeChoice(version, judge, judge in used)
 
 
-def calibrated(choice: JudgeChoice) -> list[Calibrated]:
+def calibrated(version: Version, judge: str) -> list[Calibrated]:
     """The figures of every criterion, worked out once for what stands."""
-    newest = calibration.newest(service.store(), choice.version)
-    return _calibrated(choice.version.rubric_id, choice.version.version, choice.judge, newest, str(service.home()))
+    newest = calibration.newest(service.store(), version)
+    return _calibrated(version.rubric_id, version.version, judge, newest, str(service.home()))
+
+
+def _judge(version: Version, used: list[str]) -> str:
+    """Those that were asked first, then the other endpoints."""
+    others = [one.judge_id for one in load_endpoints(service.home()).values() if one.judge_id not in used]
+    known = [*used, *others]
+    asked = st.query_params.get("judge", "")
+    place = known.index(asked) if asked in known else 0
+    return str(st.selectbox("Judge", known, place, key=f"judge_{version.rubric_id}_{version.version}"))
 
 
 @st.cache_data(max_entries=20, show_spinner="Holding the judge against people…")
@@ -100,7 +109,7 @@ def _not_judged(version: Version) -> None:
     count = len(calibration.labelled(service.store(), version))
     told = f"People have marked {count:,} dialogue{'s' if count != 1 else ''} by this version"
     st.info(
-        f"No judge has been asked by this version. {told}; a run that scores them puts a judge beside people.",
+        f"This judge has not been asked by this version. {told}; a run that scores them puts it beside people.",
         icon=":material/balance:",
     )
     if not session.allowed("start_run"):

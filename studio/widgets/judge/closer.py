@@ -4,7 +4,7 @@ from html import escape
 
 import streamlit as st
 
-from rubrics.calibration import Calibrated
+from rubrics.calibration.figures import Calibrated
 from studio.widgets.agreement.choice import note
 from studio.widgets.judge.words import corrected_words, length_words
 from studio.widgets.run.words import OUTCOMES

@@ -4,7 +4,8 @@ from html import escape
 
 import streamlit as st
 
-from rubrics.calibration import Calibrated, Rate
+from rubrics.calibration.figures import Calibrated
+from rubrics.calibration.rates import Rate
 from rubrics.reliability import Measure
 from studio.widgets.agreement.choice import note
 from studio.widgets.agreement.words import BANDS_TOLD, number

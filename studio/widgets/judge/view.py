@@ -10,6 +10,7 @@ from studio.widgets.agreement.choice import note
 from studio.widgets.judge.choice import JudgeChoice, calibrated, choose_judge, score_link
 from studio.widgets.judge.closer import closer
 from studio.widgets.judge.figures import judge_table
+from studio.widgets.judge.gate import gate_section
 from studio.widgets.judge.words import red_words
 from studio.widgets.names import escaped
 from studio.widgets.run.config_form import warn_of_weak_judge
@@ -24,8 +25,16 @@ def judge_view() -> None:
         return
     if choice.endpoint and choice.endpoint.weak:
         warn_of_weak_judge([choice.endpoint])
-    found = calibrated(choice)
-    names = {criterion.id: criterion.name for criterion in choice.version.rubric.criteria}
+    if choice.was_asked:
+        _beside_people(choice)
+    gate_section(choice.version, choice.judge)
+    if choice.was_asked:
+        _download(choice)
+
+
+def _beside_people(choice: JudgeChoice) -> None:
+    found = calibrated(choice.version, choice.judge)
+    names = {criterion.id: criterion.name for criterion in calibration.asked(choice.version)}
     red = {criterion.id for criterion in choice.version.rubric.criteria if criterion.severity == "red"}
     if told := red_words(found, red):
         st.markdown(f"**{escaped(told)}**")
@@ -33,7 +42,6 @@ def judge_view() -> None:
     if session.allowed("start_run") and choice.version.state == "approved":
         score_link(choice.version, "Score all that people marked")
     closer(found, names, choice.version.rubric_id)
-    _download(choice)
 
 
 def _download(choice: JudgeChoice) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from rubrics.calibration import Calibrated, Rate
+from rubrics.calibration.figures import Calibrated
+from rubrics.calibration.rates import Rate
 from rubrics.reliability import Measure
 from studio.widgets.agreement.words import number, strength
 

@@ -55,6 +55,8 @@ def _row(store: Store, row: dict[Hashable, Any], known: dict[str, str]) -> None:
                 st.switch_page(PAGE, query_params={"model": row["run_id"]})
             steps = "" if pd.isna(row["steps"]) else f", {amount(int(row['steps']), 'step')}"
             plain_text(f"from {model_name(row['base_model'] or 'an unnamed base')}{steps}", "small")
+            if lineage.overrides(store, row["run_id"]):
+                st.badge("Gate overridden", icon=":material/gavel:", color="orange")
         with st.container(width=120):
             plain_text(data_words(store, row["run_id"]), "small")
         with st.container(width=190):

@@ -15,6 +15,7 @@ from rubrics.overall import as_asked
 from studio import session
 from studio.widgets.model.list import PAGE
 from studio.widgets.model.scorecard import scorecard
+from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.config_form import warn_of_weak_judge, weak_judges
 from studio.widgets.run.training import training_charts
@@ -28,6 +29,8 @@ _KINDS = {
     "data": (":material/forum:", "Dialogues"),
     "rubric": (":material/rule:", "Rubric"),
     "approval": (":material/gavel:", "Decision"),
+    "judge": (":material/balance:", "Judge"),
+    "override": (":material/warning:", "Override"),
 }
 
 
@@ -42,6 +45,7 @@ def model_view(store: Store, run_id: str) -> None:
     st.title(model_name(run_id))
     on_hover(f"{_size(model)}, {ago(model['created_at'])}", exact(model["created_at"]))
     links = lineage(store, run_id)
+    _overrides(links)
     warn_of_weak_judge(_weak_on_the_way(store, links))
     _next_steps(model)
     _chain(store, links)
@@ -54,6 +58,18 @@ def _size(model: dict[Hashable, Any]) -> str:
     size = f"{int(model['parameters']):,} parameters, " if model["parameters"] else ""
     steps = f" in {amount(int(model['steps']), 'step')}" if model["steps"] else ""
     return f"{size}trained from {model_name(model['base_model'] or 'an unnamed base')}{steps}"
+
+
+def _overrides(links: Sequence[Link]) -> None:
+    """First of all, and for good: that it, or a model that it stands on, was trained past the gate, and why."""
+    for link in links:
+        if link.kind == "override":
+            with st.container(key=f"override_{link.id}"):
+                st.warning(
+                    "Trained on a judge that did not reach the rubric's limits. " + escaped(link.title) + ".",
+                    icon=":material/gavel:",
+                )
+                plain_text(link.detail, "quiet")
 
 
 def _weak_on_the_way(store: Store, links: Sequence[Link]) -> list[Endpoint]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from rubrics.load import faults
-from rubrics.schema import Aggregate, Criterion, Example, RewardWeights, Rubric, Rule, Source, Veto
+from rubrics.schema import Aggregate, Calibration, Criterion, Example, RewardWeights, Rubric, Rule, Source, Veto
 
 Body = dict[str, Any]
 Piece = TypeVar("Piece", bound=BaseModel)
@@ -137,6 +137,7 @@ def lenient(body: Body) -> Rubric:
     for name in ("criteria", "archived"):
         fields[name] = tuple(_lenient_criterion(one) for one in body.get(name, []))
     fields["aggregate"] = _made(Aggregate, body.get("aggregate", {}))
+    fields["calibration"] = _made(Calibration, body.get("calibration", {}))
     fields["reward"] = _made(RewardWeights, {name: float(value) for name, value in body.get("reward", {}).items()})
     return _made(Rubric, fields)
 

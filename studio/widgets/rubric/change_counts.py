@@ -15,6 +15,7 @@ _NOUNS: dict[ChangeKind, tuple[str, str]] = {
     "aggregation": ("rule for the score", "rules for the score"),
     "example": ("example", "examples"),
     "severity": ("severity", "severities"),
+    "limit": ("limit for the judge", "limits for the judge"),
     "wording": ("wording", "wordings"),
     "order": ("order", "orders"),
 }

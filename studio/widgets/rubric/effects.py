@@ -1,6 +1,6 @@
 """What the numbers in a rubric's form do, in words: points, severity, pass mark, how many approve."""
 
-from rubrics.schema import Criterion, Rubric
+from rubrics.schema import Calibration, Criterion, Rubric
 
 _FLAGGED = {
     "none": "Flags of this kind carry no severity",
@@ -41,6 +41,21 @@ def pass_words(rubric: Rubric) -> str:
     low, high = scales.pop()
     what = "on its worst criterion" if rubric.aggregate.method == "minimum" else "on the weighted mean"
     return f"{begin}: {low + mark * (high - low):.3g} on the scale of {low} to {high}, {what}."
+
+
+def limits_words(limits: Calibration) -> str:
+    """What a judge must reach before a model is trained on it."""
+    if limits == _OPEN:
+        return "Any judge will do: a model may be trained on one that was never held against people."
+    return (
+        f"Before a model is trained, the judge is held against people on {limits.min_labels} turns a criterion and "
+        f"must agree by kappa {limits.min_agreement:g}. On red criteria these hold {limits.min_red_faults} faults; it "
+        f"may miss {limits.max_red_miss_rate:.0%} of them and raise a false alarm on {limits.max_red_false_alarms:.0%} "
+        "of the rest."
+    )
+
+
+_OPEN = Calibration(min_labels=0, min_agreement=-1, min_red_faults=0, max_red_miss_rate=1, max_red_false_alarms=1)
 
 
 def approvers_words(approvers: int) -> str:

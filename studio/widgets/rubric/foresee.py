@@ -3,6 +3,9 @@
 import streamlit as st
 
 from db.rubric_versions import Draft
+from rubrics.load import rubric_from
+from studio.widgets.probe.section import probe_section
+from studio.widgets.rubric import bodies
 from studio.widgets.rubric import work as works
 from studio.widgets.rubric.impact_view import TRY, impact_of_draft
 from studio.widgets.rubric.try_it import try_section
@@ -17,3 +20,6 @@ def foresee_tab(stored: Draft | None) -> None:
     impact_of_draft(work)
     st.html(f'<div id="{TRY}"></div>')
     try_section(work)
+    if not bodies.problems(work.body):
+        st.subheader("Probe it", anchor=False)
+        probe_section(rubric_from(work.body, f"{work.rubric_id}, draft"), None, "draft")

@@ -7,6 +7,7 @@ from db.rubric_versions import Draft, Version
 from studio import service, session
 from studio.widgets.names import escaped, name_of
 from studio.widgets.plain_text import text_style
+from studio.widgets.probe.section import probe_section
 from studio.widgets.rubric import unsent
 from studio.widgets.rubric import work as works
 from studio.widgets.rubric.bodies import lenient
@@ -146,6 +147,9 @@ def _read_tab(rubric_id: str, stored: Draft | None, viewed: Version | None) -> N
     else:
         show_rubric(lenient(stored.body if stored else {}))
     lessons_list(rubric_id)
+    if viewed and viewed.rubric.purpose != "gate":
+        with st.expander("Probes", key="probes_of_version", icon=":material/science:"):
+            probe_section(viewed.rubric, viewed, "read")
     if viewed:
         talk_about(rubric_id, viewed.version, "")
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from rubrics.schema import Criterion, Example, Rubric, Source
 from studio.widgets.rubric.criterion_link import follow_criterion
-from studio.widgets.rubric.effects import pass_words
+from studio.widgets.rubric.effects import limits_words, pass_words
 from studio.widgets.rubric.words import (
     KINDS,
     METHODS,
@@ -56,6 +56,7 @@ def _head(rubric: Rubric) -> str:
         facts.append(("One number", METHODS[rubric.aggregate.method]))
         facts.append(("Passing", pass_words(rubric)))
         facts.append(("Reward", reward_words(weights.format, weights.emotion, weights.rubric)))
+        facts.append(("The judge", limits_words(rubric.calibration)))
     if rubric.approvers > 1:
         facts.append(("Approval", "takes two psychologists who wrote none of it"))
     instructions = f'<p class="kr-instructions">{escape(rubric.instructions)}</p>' if rubric.instructions else ""

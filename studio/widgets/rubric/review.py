@@ -14,6 +14,7 @@ from db.store import Store
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.names import escaped, name_of, names_of
+from studio.widgets.probe.section import probe_section
 from studio.widgets.rubric import fields, unsent
 from studio.widgets.rubric.compare import show_difference
 from studio.widgets.rubric.consequences import show_consequences
@@ -46,6 +47,7 @@ def decision_panel(version: Version) -> None:
         quiet_line(f"Submitted by {name_of(version.submitted_by)}", version.submitted_at, note)
         _difference(version)
         _preview(version)
+        probe_section(version.rubric, version, "review")
         talk_about(version.rubric_id, version.version, "")
         st.markdown("**Your decision**")
         st.caption(approvers_words(version))

@@ -4,14 +4,23 @@ from functools import partial
 
 import streamlit as st
 
+from rubrics.schema import Calibration
 from studio.widgets.names import escaped
 from studio.widgets.rubric import bodies, fields
 from studio.widgets.rubric.bodies import Body
-from studio.widgets.rubric.effects import approvers_words, pass_words
+from studio.widgets.rubric.effects import approvers_words, limits_words, pass_words
 from studio.widgets.rubric.words import METHODS, PURPOSES, reward_words
 from studio.widgets.rubric.work import Work
 
 REWARDS = {"format": "Format", "emotion": "Emotion", "rubric": "This rubric"}
+# Label and step of each limit: whole numbers by ones, kappa by hundredths, shares in percent.
+LIMITS: dict[str, tuple[str, float]] = {
+    "min_labels": ("Labels, at least", 1),
+    "min_agreement": ("Kappa, at least", 0.05),
+    "min_red_faults": ("Red faults, at least", 1),
+    "max_red_miss_rate": ("Missed, at most %", 0.5),
+    "max_red_false_alarms": ("False alarms, at most %", 0.5),
+}
 
 
 def whole_form(work: Work) -> None:
@@ -29,6 +38,7 @@ def whole_form(work: Work) -> None:
     if purpose == "score":
         _method(body)
         _reward(body)
+        _limits(body)
     elif purpose == "gate":
         _solved_by(body)
     _approvers(body)
@@ -88,6 +98,32 @@ def _reward(body: Body) -> None:
                 min_value=0.0,
             )
     st.caption(reward_words(weights["format"], weights["emotion"], weights["rubric"]))
+
+
+def _limits(body: Body) -> None:
+    """What a judge must reach against people before training; folded away, for few change it."""
+    with st.expander("What the judge must reach before training", key="limits"):
+        limits = bodies.lenient(body).calibration
+        for column, (name, (label, step)) in zip(st.columns(5), LIMITS.items(), strict=True):
+            with column:
+                is_share = step < 1 and name != "min_agreement"
+                value = getattr(limits, name)
+                fields.number(
+                    label,
+                    f"limit_{name}",
+                    round(100 * value, 2) if is_share else value,
+                    partial(_set_limit, body, name, is_share),
+                    step=5.0 if is_share else step,
+                    min_value=-1.0 if name == "min_agreement" else 0 if step == 1 else 0.0,
+                    max_value=100.0 if is_share else None if step == 1 else 1.0,
+                )
+        with st.container(key="limits_words"):
+            st.caption(limits_words(limits))
+
+
+def _set_limit(body: Body, name: str, is_share: bool, value: float) -> None:
+    default = Calibration.model_fields[name].default
+    _set_part(body, "calibration", name, default, round(value / 100, 4) if is_share else value)
 
 
 def _solved_by(body: Body) -> None:

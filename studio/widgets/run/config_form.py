@@ -19,6 +19,9 @@ LABELS = {
     "assistant": "Who answers",
     "evaluator": "Who judges the answers",
     "judge": "Judge",
+    "second_judge": "Second judge, looking on",
+    "second_every": "Steps between its looks",
+    "second_turns": "Turns at each look",
     "model": "Model to start from",
     "base": "Base model",
     "trained": "Trained model",
@@ -52,14 +55,14 @@ FIRST: dict[Stage, tuple[str, ...]] = {
     "grpo": ("model", "judge", "max_steps", "batch_size", "num_generations", "max_completion_length"),
     "evaluate": ("trained", "base", "judge", "max_turns"),
 }
-_ENDPOINTS = {"user", "assistant", "evaluator", "judge", "embedder"}
+_ENDPOINTS = {"user", "assistant", "evaluator", "judge", "second_judge", "embedder"}
 _JUDGES = ("judge", "evaluator")
 _MODELS = {"model", "base", "trained"}
 _NO_MODEL = {"": "None: the base alone"}
 # Not put to a choice here: what is written is decided by the dialogues that are chosen, and a cluster is joined and
 # told from the command line.
 HIDDEN = {"mode", "engine"}
-_NOBODY = {"judge": "Who judges the answers, too", "embedder": "Nobody: by their words"}
+_NOBODY = {"judge": "Who judges the answers, too", "embedder": "Nobody: by their words", "second_judge": "None"}
 
 
 class Offer(NamedTuple):

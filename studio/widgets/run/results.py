@@ -12,6 +12,7 @@ from rubrics.overall import as_asked
 from rubrics.schema import Rubric
 from studio import charts
 from studio.widgets.model.scorecard import scorecard
+from studio.widgets.probe.report import probe_report
 from studio.widgets.run.compared import compared
 from studio.widgets.run.live import metrics_so_far
 from studio.widgets.run.regenerated import regenerated
@@ -35,6 +36,8 @@ def results(store: Store, run: RunDir, request: Request) -> None:
         regenerated(store, run)
     elif request.stage == "preview":
         compared(run)
+    elif request.stage == "probe":
+        probe_report(run)
     elif request.stage == "evaluate":
         scorecard(runs.scores(store, run.run_id), as_asked(run.rubric()))
     else:

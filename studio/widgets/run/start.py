@@ -10,11 +10,13 @@ from db import calibration, people, rubric_versions, runs
 from db.rubric_versions import Version
 from db.store import Store
 from pipeline.configs import RUBRIC_PURPOSES
-from pipeline.endpoints import EMBEDDED, Endpoint, load_endpoints
+from pipeline.endpoints import EMBEDDED, Endpoint, endpoint, load_endpoints
+from pipeline.rewards import needs_judge
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
 from rubrics.schema import Purpose
 from studio import session
+from studio.widgets.judge.gate import gate_line
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.config_form import (
     Offer,
@@ -54,7 +56,8 @@ def start_form(store: Store) -> None:
     st.subheader("How")
     config, seed = _choose_settings(store, stage, known_runs)
     _say_what_will_be_used(stage, config, data, runs.models(store))
-    _finish(store, stage, config, data, version, seed)
+    may_train = stage != "grpo" or version is None or _gate(store, version, config)
+    _finish(store, stage, config, data, version if may_train else None, seed)
 
 
 def who_may_start(store: Store) -> str:
@@ -161,6 +164,13 @@ def _preset(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
     return {"judge": strong, "evaluator": strong} | {
         name: value for name in _OPTIONS if (value := st.query_params.get(name))
     }
+
+
+def _gate(store: Store, version: Version, config: dict[str, Any]) -> bool:
+    """Whether a model may be trained by this version on this judge, which is said; without verdicts nothing bars it."""
+    if not needs_judge(version.rubric):
+        return True
+    return gate_line(version, endpoint(store.home, config["judge"]).judge_id)
 
 
 def _say_what_will_be_used(stage: Stage, config: dict[str, Any], data: Choice, models: pd.DataFrame) -> None:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db import dialogues, history, people, rubric_versions
+from db import dialogues, gate, history, people, rubric_versions
+from db.gate import as_it_stands
 from db.people import Action, Person
 from db.rubric_versions import Version
 from db.store import Cursor, Store
 from pipeline import jobs
-from pipeline.rundir import RubricRef, RunDir, Stage
+from pipeline.endpoints import endpoint
+from pipeline.rundir import Override, RubricRef, RunDir, Stage
+from rubrics.calibration.snapshot import JudgeFigures
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
 from studio.widgets.run.words import amount
@@ -33,6 +36,7 @@ def start(
     if not reason.strip():
         raise UserError("Say why this run is started: others will read it beside every number that comes of it")
     rubric = rubric_versions.version(store, version.rubric_id, version.version) if version else None
+    calibration, override = _gate(store, stage, rubric, config)
     run = jobs.submit(
         store.home,
         stage,
@@ -44,6 +48,8 @@ def start(
         reason=reason.strip(),
         seed=seed,
         parents=_parents(store, config),
+        calibration=calibration,
+        override=override,
     )
     by = {"rubric_id": rubric.rubric_id, "rubric_version": rubric.version} if rubric else {}
     detail = {"stage": stage, "dialogues": len(dialogue_ids), **by}
@@ -72,7 +78,7 @@ def try_draft(
         rubric=draft,
         reference=None,
         base=base.rubric if base else None,
-        base_reference=_as_it_stands(base) if base else None,
+        base_reference=as_it_stands(base) if base else None,
         requested_by=actor.person_id,
         reason=reason,
     )
@@ -82,9 +88,32 @@ def try_draft(
     return run
 
 
+def probe(
+    store: Store, actor: Person, rubric: Rubric, version: Version | None, config: Mapping[str, Any], ids: Sequence[str]
+) -> RunDir:
+    """Queue a probing of a draft, or of a stored version; whoever may edit rubrics may do so, before any approval."""
+    _require(store, actor, "probe")
+    which = f"version {version.version}" if version else "the draft"
+    reason = f"What {which} of “{rubric.title}” can be made to pay without merit."
+    run = jobs.submit(
+        store.home,
+        "probe",
+        config,
+        inputs=dialogues.inputs_frame(store, ids),
+        rubric=rubric,
+        reference=as_it_stands(version) if version else None,
+        requested_by=actor.person_id,
+        reason=reason,
+    )
+    detail = {"stage": "probe", "rubric_id": rubric.id, "rubric_version": version.version if version else None}
+    _record(store, actor, "run_started", run, detail, reason)
+    jobs.ensure_worker(store.home)
+    return run
+
+
 def right_to(stage: Stage) -> Action:
     """What somebody must be allowed to do to start, stop or resume such a run."""
-    return "edit_rubric" if stage == "preview" else "start_run"
+    return "edit_rubric" if stage in ("preview", "probe") else "start_run"
 
 
 def cancel(store: Store, actor: Person, run: RunDir) -> None:
@@ -110,20 +139,17 @@ def _require(store: Store, actor: Person, stage: Stage) -> None:
 def _reference(version: Version) -> RubricRef:
     if version.state != "approved":
         raise UserError(f"{version.rubric_id} version {version.version} is no longer approved; choose another version")
-    return _as_it_stands(version)
+    return as_it_stands(version)
 
 
-def _as_it_stands(version: Version) -> RubricRef:
-    """The reference of a version, and who approved it if somebody did."""
-    is_approved = version.state == "approved"
-    return RubricRef(
-        rubric_id=version.rubric_id,
-        version=version.version,
-        hash=version.hash,
-        approved_by=(version.decided_by or "") if is_approved else "",
-        approved_at=version.decided_at.isoformat(timespec="milliseconds") if is_approved and version.decided_at else "",
-        approval_reason=version.reason if is_approved else "",
-    )
+def _gate(
+    store: Store, stage: Stage, version: Version | None, config: Mapping[str, Any]
+) -> tuple[JudgeFigures | None, Override | None]:
+    """What a training's gate decides by, as it stands now."""
+    if stage != "grpo" or version is None:
+        return None, None
+    judge = endpoint(store.home, str(config["judge"])).judge_id
+    return gate.figures_now(store, version, judge), gate.standing_override(store, version, judge)
 
 
 def _parents(store: Store, config: Mapping[str, Any]) -> list[str]:

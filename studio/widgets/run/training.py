@@ -25,6 +25,14 @@ _PANELS: dict[str, Panel] = {
     "Parts of the reward": Panel(
         "Mean (0–1)", {"part/r_format": "Format", "part/r_emotion": "Emotion", "part/r_rubric": "Rubric"}, _SHARE
     ),
+    "Second judge: newly paid for, and rejected by it": Panel(
+        "Share (0–1)",
+        {"second/newly_credited": "Newly credited", "second/rejected": "Of these, rejected by the second judge"},
+        _SHARE,
+    ),
+    "Both judges on the same answers": Panel(
+        "Mean score (0–1)", {"second/judge": "The judge", "second/other": "The second judge"}, _SHARE
+    ),
     "Loss": Panel("Loss", {"loss": "Loss"}),
     "Tokens guessed right": Panel("Share of tokens", {"mean_token_accuracy": "Accuracy"}, _SHARE),
     "Distance from the start (KL)": Panel("KL (nats)", {"kl": "KL"}),

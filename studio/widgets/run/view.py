@@ -77,7 +77,7 @@ def _rubric_link(request: Request, known: dict[str, str]) -> None:
     reference = request.rubric
     if reference is None:
         return
-    if request.stage == "preview":
+    if request.stage == "preview" or (request.stage == "probe" and not reference.version):
         _draft_link(request)
         return
     by = known.get(reference.approved_by, reference.approved_by)

@@ -19,9 +19,10 @@ STAGE_WORDS: dict[Stage, str] = {
     "grpo": "Train with GRPO",
     "evaluate": "Evaluate",
     "preview": "Try a draft",
+    "probe": "Probe a rubric",
 }
-# A draft is tried from its rubric's own page, where its text is.
-STARTED_HERE: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage != "preview")
+# A rubric is tried and probed from its own page, where its text is.
+STARTED_HERE: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in ("preview", "probe"))
 ABOUT: dict[Stage, str] = {
     "regenerate": "A model plays the person, another answers, and a judge sends answers back until they pass the gate "
     "rubric. Gives new dialogues.",
@@ -29,6 +30,8 @@ ABOUT: dict[Stage, str] = {
     "sft": "A model learns to answer as these dialogues do, in four spans. Gives a model.",
     "grpo": "A model answers, the judge rewards by the rubric, and the model learns from that. Gives a model.",
     "evaluate": "A base and a trained model answer the same turns and are judged alike. Gives a scorecard.",
+    "probe": "Answers are rewritten so that they deserve no more (flattery, padding, instructions to the judge), and "
+    "judged beside what they were. Gives what can be earned without merit.",
     "preview": "A few turns are judged by a draft and by its approved version, side by side. Gives no rewards.",
 }
 
