@@ -1,7 +1,7 @@
-"""Answers that were paid for once: one SQLite file, shared by every process that judges.
+"""Verdicts that were paid for once: one SQLite file, shared by every process that judges.
 
-A key is the hash of everything that decides an answer (`pipeline.judge` makes it). Failures are never put here, so a
-call that failed is made anew. A process that is killed after `put_many` came back has lost nothing.
+A key is the hash of everything that decides a verdict (`pipeline.questions` makes it). Failures are never put here, so
+a call that failed is made anew. A process that is killed after `put_many` came back has lost nothing.
 """
 
 import sqlite3
@@ -9,17 +9,35 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from pipeline.client import Reply
 from rubrics.errors import UserError
 
 # SQLite allows so many parameters in one statement on every build.
 _AT_ONCE = 500
 _WAIT_S = 30.0
+_COLUMNS = "score, reason, scoring, prompt_hash, tokens_in, tokens_out, cost, latency_s"
+
+
+# How a score came about: as the judge stated it, weighed by its probabilities, or stated although it was to be weighed.
+Scoring = Literal["", "stated", "weighted", "fell_back"]
+
+
+class Known(NamedTuple):
+    """A verdict with a score: how it was scored, by which prompt, and what its share of the call once took."""
+
+    score: float
+    reason: str
+    scoring: Scoring
+    prompt_hash: str
+    tokens_in: int
+    tokens_out: int
+    cost: float
+    latency_s: float
 
 
 class VerdictCache:
-    """Replies of judges by key. Threads may share one; each process opens its own."""
+    """Verdicts by key. Threads may share one; each process opens its own."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,34 +52,31 @@ class VerdictCache:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, text TEXT NOT NULL, finish_reason TEXT NOT NULL,"
-            " tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, cost REAL NOT NULL, latency_s REAL NOT NULL,"
+            "CREATE TABLE IF NOT EXISTS verdicts (key BLOB PRIMARY KEY, score REAL NOT NULL, reason TEXT NOT NULL,"
+            " scoring TEXT NOT NULL, prompt_hash TEXT NOT NULL, tokens_in INTEGER NOT NULL,"
+            " tokens_out INTEGER NOT NULL, cost REAL NOT NULL, latency_s REAL NOT NULL,"
             " created_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) WITHOUT ROWID"
         )
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, Reply]:
-        """The replies that are known, by key; with what they once took."""
-        found: dict[str, Reply] = {}
+    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Known]:
+        """The verdicts that are known, by key."""
+        found: dict[bytes, Known] = {}
         with self._explained(), self._lock:
             for start in range(0, len(keys), _AT_ONCE):
                 some = keys[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(some))
-                columns = "key, text, finish_reason, tokens_in, tokens_out, cost, latency_s"
-                for row in self._db.execute(f"SELECT {columns} FROM replies WHERE key IN ({marks})", some):
-                    found[row[0]] = Reply(*row[1:])
+                for row in self._db.execute(f"SELECT key, {_COLUMNS} FROM verdicts WHERE key IN ({marks})", some):
+                    found[row[0]] = Known(*row[1:])
         return found
 
-    def put_many(self, replies: Mapping[str, Reply]) -> None:
-        """Keep replies by key, all or none; a later reply replaces an earlier one."""
-        rows = [(key, *reply) for key, reply in replies.items()]
+    def put_many(self, verdicts: Mapping[bytes, Known]) -> None:
+        """Keep verdicts by key, all or none; a later one replaces an earlier one."""
+        rows = [(key, *verdict) for key, verdict in verdicts.items()]
+        marks = ",".join("?" * (1 + len(Known._fields)))
         with self._explained(), self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO replies (key, text, finish_reason, tokens_in, tokens_out, cost, latency_s)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    rows,
-                )
+                self._db.executemany(f"INSERT OR REPLACE INTO verdicts (key, {_COLUMNS}) VALUES ({marks})", rows)
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:  # a full disk has rolled back already

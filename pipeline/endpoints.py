@@ -7,6 +7,7 @@
 docs/endpoints.example.toml shows every field. A key never stands in the file: the row names an environment variable.
 """
 
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -15,18 +16,24 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from pipeline.files import write_whole
 from rubrics.errors import UserError
 
 Capability = Literal["json_schema", "json_object", "plain"]
 FILE_NAME = "endpoints.toml"
+_CAPABILITIES = Path("cache") / "capabilities.json"
 
 
 class Endpoint(BaseModel):
     """One model that can be called.
 
-    `capability`: json_schema holds answers to a schema, json_object only to JSON, plain to nothing. `timeout_s` bounds
-    one call, its retries included. Prices are per million tokens, in a currency of your own. `weak`: fit to try things
-    out, not to train on its verdicts.
+    `capability`: json_schema holds answers to a schema, json_object only to JSON, plain to nothing. `max_concurrency`
+    calls are in flight at once, fewer for a while after a 429. A job stops once more than `max_failure_share` of the
+    last calls got no answer. `criteria_per_call` is how many criteria of a rubric one call asks about at most; without
+    it, all that read the same parts. `timeout_s` bounds one call, its retries included. Prices are per million tokens,
+    in a currency of your own. `weak`: fit to try things out, not to train on its verdicts.
+    `logprobs`: answers come with the probabilities of their tokens when asked. `to_probe`: the row leaves `capability`
+    open and nobody has asked the server yet.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
@@ -37,11 +44,17 @@ class Endpoint(BaseModel):
     api_key_var: str = ""
     capability: Capability = "json_schema"
     max_concurrency: int = Field(default=8, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    max_failure_share: float = Field(default=0.5, gt=0, le=1)
+    criteria_per_call: int | None = Field(default=None, ge=1)
     timeout_s: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     price_in: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     price_out: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     weak: bool = False
+    logprobs: bool = False
     embedded: bool = False
+    to_probe: bool = False
 
     @field_validator("base_url")
     @classmethod
@@ -91,15 +104,20 @@ EMBEDDED = Endpoint(
     weak=True,
     embedded=True,
 )
+_OURS = ("name", "embedded", "to_probe")
 _FIXED_FOR_EMBEDDED = ("base_url", "model", "api_key_var", "weak")
 
 
-def load_endpoints(home: Path) -> dict[str, Endpoint]:
-    """Every endpoint by name: "embedded", then the rows of endpoints.toml. Raises UserError naming file and row."""
+def load_endpoints(home: Path, as_probed: bool = True) -> dict[str, Endpoint]:
+    """Every endpoint by name: "embedded", then the rows of endpoints.toml. Raises UserError naming file and row.
+
+    Not `as_probed`: what servers could do when they were asked is left open again.
+    """
     file = home / FILE_NAME
     endpoints = {EMBEDDED.name: EMBEDDED}
+    known = _remembered(home) if as_probed else {}
     for name, row in _read(file).items():
-        endpoints[name] = _endpoint(name, row, f"{file}, [{name}]")
+        endpoints[name] = _as_probed(_endpoint(name, row, f"{file}, [{name}]"), known)
     return endpoints
 
 
@@ -109,6 +127,36 @@ def endpoint(home: Path, name: str) -> Endpoint:
     if name not in endpoints:
         raise UserError(f"no endpoint is called {name!r}; {home / FILE_NAME} gives: {', '.join(endpoints)}")
     return endpoints[name]
+
+
+def remember(endpoint: Endpoint, home: Path, can: dict[str, Any]) -> None:
+    """Keep what the server behind an endpoint can do: its `capability`."""
+    known = _remembered(home) | {_server(endpoint): can}
+    file = home / _CAPABILITIES
+    write_whole(file, lambda tmp: tmp.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8"))
+
+
+def _as_probed(found: Endpoint, known: dict[str, Any]) -> Endpoint:
+    """What was found out before, where the row leaves it open."""
+    if "capability" in found.model_fields_set or found.embedded:
+        return found
+    try:
+        return Endpoint.model_validate({**found.model_dump(), **known[_server(found)]})
+    except (KeyError, TypeError, ValidationError):
+        return found.model_copy(update={"to_probe": True})
+
+
+def _remembered(home: Path) -> dict[str, Any]:
+    """Server → what it can do; nothing when the file is not there or not ours: then it is asked again."""
+    try:
+        known = json.loads((home / _CAPABILITIES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _server(endpoint: Endpoint) -> str:
+    return f"{endpoint.base_url} {endpoint.model}"
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -123,7 +171,7 @@ def _read(file: Path) -> dict[str, Any]:
 def _endpoint(name: str, row: Any, where: str) -> Endpoint:
     if not isinstance(row, dict):
         raise UserError(f"{where}: is not a table; write [{name}] on a line and its fields below")
-    for field in ("name", "embedded"):
+    for field in _OURS:
         if field in row:
             raise UserError(f"{where}, {field}: is not yours to set; the table's title is the name")
     return _overridden(row, where) if name == EMBEDDED.name else _checked({"name": name, **row}, where)
@@ -150,6 +198,6 @@ def _in_words(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        fields = ", ".join(name for name in Endpoint.model_fields if name not in ("name", "embedded"))
+        fields = ", ".join(name for name in Endpoint.model_fields if name not in _OURS)
         return f", {field}: is not a field of an endpoint; the fields are {fields}"
     return f", {field}: {'is missing' if first['type'] == 'missing' else first['msg'].removeprefix('Value error, ')}"

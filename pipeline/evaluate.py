@@ -17,10 +17,11 @@ import pandas as pd
 
 from pipeline import scorecard
 from pipeline.cache import VerdictCache
-from pipeline.client import Client, check
+from pipeline.client import Client
 from pipeline.configs import EvaluateConfig
 from pipeline.embedded import connect
 from pipeline.emotions import GROUP_OF
+from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.judge import Judge, Verdict, verdict_frame
 from pipeline.judging import judge_turns
@@ -75,7 +76,7 @@ def run(run: RunDir, home: Path) -> None:
         find_model(name, home)
     progress = _Progress(run, total=2 * len(models) * len(turns))
     with connect(endpoint(home, config.judge), home) as judge:
-        check(judge)
+        judge = ready(judge, home)
         answered = {which: _answers(run, home, which, name, turns, progress) for which, name in models.items()}
         with closing(VerdictCache(home / "cache" / "verdicts.sqlite")) as cache:
             judged = asyncio.run(_judge_all(run, rubric, judge, cache, answered, progress))

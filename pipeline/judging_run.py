@@ -12,30 +12,19 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.breaker import EndpointGone
 from pipeline.cache import VerdictCache
-from pipeline.client import Client, check
+from pipeline.client import Client
 from pipeline.embedded import connect
+from pipeline.endpoint_check import check, ready
 from pipeline.endpoints import Endpoint, endpoint
-from pipeline.judge import Verdict
 from pipeline.rundir import RunDir
 from pipeline.stage import check_cancel
-from rubrics.errors import UserError
 
 LOOK_EVERY_S = 0.2
 REPORT_EVERY_S = 0.5
-# Outcomes that speak of the endpoint, not of the turn; so many turns in a row that got nothing else end the run.
-_ENDPOINT_AT_FAULT = frozenset({"timeout", "http_error"})
-_TURNS_IN_A_ROW = 4
 
 Judging = Callable[[Endpoint, VerdictCache], Coroutine[Any, Any, None]]
-
-
-class EndpointGone(Exception):
-    """Turn after turn failed at the endpoint; `turns` says how many, the message how the last one did."""
-
-    def __init__(self, turns: int, failure: str) -> None:
-        super().__init__(failure)
-        self.turns = turns
 
 
 def verdict_cache(home: Path) -> VerdictCache:
@@ -46,19 +35,15 @@ def verdict_cache(home: Path) -> VerdictCache:
 def with_judge(home: Path, name: str, temperature: float, work: Judging) -> None:
     """Run `work` with the judge's live endpoint, once it has answered a question of ours, and the home's cache.
 
-    Raises UserError when the endpoint is down or goes away meanwhile (`work` raised EndpointGone), and what `work`
-    raises.
+    Raises UserError when the endpoint is down or goes away meanwhile, and what `work` raises.
     """
-    with connect(endpoint(home, name), home) as judge, closing(verdict_cache(home)) as cache:
-        check(judge, temperature)
+    with connect(endpoint(home, name), home) as live, closing(verdict_cache(home)) as cache:
+        judge = ready(live, home, temperature)
         try:
             asyncio.run(work(judge, cache))
-        except EndpointGone as gone:
+        except EndpointGone:
             check(judge, temperature)  # knows best what is wrong and how to mend it
-            raise UserError(
-                f"endpoint {judge.name}: {gone.turns} turns in a row failed ({gone}); "
-                f"try it with: python -m pipeline endpoint check {judge.name}, then resume"
-            ) from None
+            raise
 
 
 async def work_through(
@@ -75,33 +60,6 @@ async def work_through(
             await work(position)
 
     await _unless_cancelled(run, [worker() for _ in range(at_once)])
-
-
-class EndpointWatch:
-    """Tells a turn that failed from an endpoint that is gone."""
-
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._turns_asked = self._failed_in_a_row = 0
-        self._last_failure = ""
-
-    def look(self, verdicts: list[Verdict]) -> None:
-        """Look at what a turn got. Raises EndpointGone after too many turns in a row that got nothing."""
-        asked = [v for v in verdicts if v.prompt_hash]
-        if not asked:
-            return
-        at_fault = all(v.outcome in _ENDPOINT_AT_FAULT for v in asked)
-        self._turns_asked += 1
-        self._failed_in_a_row = self._failed_in_a_row + 1 if at_fault else 0
-        self._last_failure = asked[-1].reason
-        # Whatever is in flight when an endpoint goes fails with it, so that alone proves little.
-        if self._failed_in_a_row >= self._at_once + _TURNS_IN_A_ROW:
-            raise EndpointGone(self._failed_in_a_row, self._last_failure)
-
-    def look_back(self) -> None:
-        """Raises EndpointGone when turns were asked about and every one failed: too few for a row, perhaps."""
-        if 0 < self._turns_asked == self._failed_in_a_row:
-            raise EndpointGone(self._failed_in_a_row, self._last_failure)
 
 
 class Progress:

@@ -16,17 +16,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.budget import Budget
+from pipeline.budget import Budget, Need
 from pipeline.cache import VerdictCache
 from pipeline.client import Client
 from pipeline.comparison import Pair, comparison_frame, comparison_row, spent_on_turns
 from pipeline.configs import PreviewConfig
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Judge, Verdict, verdict_frame
-from pipeline.judging_run import EndpointWatch, Progress, with_judge, work_through, write_beside_earlier
-from pipeline.questions import AnswerBook
+from pipeline.judging_run import Progress, with_judge, work_through, write_beside_earlier
+from pipeline.known import AnswerBook
 from pipeline.rundir import RunDir
-from pipeline.trial import Trial, chosen
+from pipeline.trial import Trial, chosen, need
 from pipeline.turns import Turn, turns_of
 from rubrics.errors import UserError
 
@@ -113,13 +113,13 @@ class _Trying:
     async def try_all(self, endpoint: Endpoint, cache: VerdictCache) -> None:
         """Judge every turn that the budget suffices for; ends early when the run is asked to stop."""
         base = self.run.request().base
-        watch = EndpointWatch(endpoint.max_concurrency)
         book = AnswerBook(endpoint, self.config.temperature, cache)
+        asking = partial(need, self.trial.sheets(book), book=book)
         try:
             async with Client(endpoint) as client:
                 judges = _Judges(client, self.trial, cache, self.config.temperature, base.version if base else 0)
-                await self._try_all(judges, partial(self._try, judges, book, watch))
-            watch.look_back()
+                await self._try_all(judges, partial(self._try, judges, asking))
+                client.breaker.look_back()
             self._summarise()
         finally:
             self._write()
@@ -131,9 +131,9 @@ class _Trying:
         finally:
             self._report(judges.client)
 
-    async def _try(self, judges: _Judges, book: AnswerBook, watch: EndpointWatch, position: int) -> None:
+    async def _try(self, judges: _Judges, asking: Callable[[Turn], Need], position: int) -> None:
         turn = self.turns[position]
-        if not await self.budget.hold(position, self.trial.need(turn, book)):
+        if not await self.budget.hold(position, asking(turn)):
             self.stopped.add(position)
             self._keep(position, judges.unasked(turn, f"not asked: {self.budget.stopped_by}"))
             return
@@ -142,7 +142,7 @@ class _Trying:
         self.budget.settle(position, pair.spent)
         self._keep(position, pair)
         self._report(judges.client)
-        watch.look(pair.base + pair.draft)
+        judges.client.breaker.check()
 
     def _report(self, client: Client) -> None:
         done = len(self.pairs) - len(self.stopped)

@@ -27,10 +27,11 @@ from typing import Any
 from pipeline.attempt_outputs import write_outputs
 from pipeline.attempts import EndedBy, Journal
 from pipeline.cache import VerdictCache
-from pipeline.client import Client, check
+from pipeline.client import Client
 from pipeline.configs import RegenerateConfig
 from pipeline.dialogue_loop import RoleFailed
 from pipeline.embedded import connect
+from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.engines.local import how_many, roles, side_by_side
 from pipeline.filters.ask import filters_for
@@ -64,8 +65,7 @@ def run(run: RunDir, home: Path) -> None:
         stack.callback(journal.close)
         names = sorted({config.user, config.assistant, config.evaluator, config.judge or config.evaluator})
         live = {name: stack.enter_context(connect(endpoint(home, name), home)) for name in names}
-        for one in live.values():
-            check(one)
+        live = {name: ready(one, home) for name, one in live.items()}
         cache = VerdictCache(home / "cache" / "verdicts.sqlite")
         stack.callback(cache.close)
         try:

@@ -17,7 +17,7 @@ from pipeline.client import Client
 from pipeline.configs import ScoreConfig
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Judge, Verdict, verdict_frame
-from pipeline.judging_run import EndpointWatch, Progress, with_judge, work_through, write_beside_earlier
+from pipeline.judging_run import Progress, with_judge, work_through, write_beside_earlier
 from pipeline.rewards import Reward, combine, format_reward
 from pipeline.rundir import RunDir
 from pipeline.turns import Turn, turns_of
@@ -56,29 +56,28 @@ class _Scoring:
 
     async def judge_all(self, endpoint: Endpoint, cache: VerdictCache) -> None:
         """Judge every turn, as many at once as the endpoint allows; ends early when the run is asked to stop."""
-        watch = EndpointWatch(endpoint.max_concurrency)
         try:
             async with Client(endpoint) as client:
-                await self._judge_all(client, cache, watch)
-            watch.look_back()
+                await self._judge_all(client, cache)
+                client.breaker.look_back()
             self._summarise()
         finally:
             self._write()
 
-    async def _judge_all(self, client: Client, cache: VerdictCache, watch: EndpointWatch) -> None:
+    async def _judge_all(self, client: Client, cache: VerdictCache) -> None:
         reference = self.run.request().rubric
         judge = Judge(client, self._rubric, cache, self._temperature, reference.version if reference else 0)
         at_once = min(client.endpoint.max_concurrency, len(self.turns))
         try:
-            await work_through(self.run, range(len(self.turns)), at_once, partial(self._score, judge, watch))
+            await work_through(self.run, range(len(self.turns)), at_once, partial(self._score, judge))
         finally:
             self._progress.report(len(self.verdicts), client, at_once=True)
 
-    async def _score(self, judge: Judge, watch: EndpointWatch, position: int) -> None:
+    async def _score(self, judge: Judge, position: int) -> None:
         verdicts = await judge.judge(self.turns[position])
         self._keep(position, verdicts)
         self._progress.report(len(self.verdicts), judge.client)
-        watch.look(verdicts)
+        judge.client.breaker.check()
 
     def _keep(self, position: int, verdicts: list[Verdict]) -> None:
         turn = self.turns[position]

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.budget import Need, call_cost
-from pipeline.questions import AnswerBook, Question, questions_of
+from pipeline.known import AnswerBook
+from pipeline.questions import Sheet
 from pipeline.turns import Turn
 from rubrics.aggregate import Total, cautioning, gate
 from rubrics.aggregate import passes as total_passes
@@ -27,17 +28,19 @@ class Trial:
         self.draft = as_asked(draft)
         self.base = as_asked(base) if base else None
         self.of_draft = frozenset(to_judge_again(self.base, self.draft))
-        self.questions: list[Question] = questions_of(self.draft, self.of_draft)
-        if self.base:
-            self.questions += questions_of(self.base)
 
-    def need(self, turn: Turn, book: AnswerBook) -> Need:
-        """The calls that are still to be made for a turn, and their expected cost."""
-        still_open = [
-            call_cost(book.endpoint, chars, len(question.criteria))
-            for question, chars in book.open_questions(self.questions, turn)
-        ]
-        return Need(len(still_open), sum(still_open))
+    def sheets(self, book: AnswerBook) -> list[Sheet]:
+        """The questions asked of each turn."""
+        of_draft = book.sheet(self.draft, self.of_draft)
+        return [of_draft, book.sheet(self.base)] if self.base else [of_draft]
+
+
+def need(sheets: Sequence[Sheet], turn: Turn, book: AnswerBook) -> Need:
+    """The calls that are still to be made for a turn, and their expected cost."""
+    costs = [
+        call_cost(book.endpoint, call.chars, call.criteria) for sheet in sheets for call in book.open_calls(sheet, turn)
+    ]
+    return Need(len(costs), sum(costs))
 
 
 class Estimate(NamedTuple):
@@ -51,9 +54,10 @@ class Estimate(NamedTuple):
 
 def estimate(trial: Trial, turns: Sequence[Turn], book: AnswerBook) -> Estimate:
     """What it takes to try these turns, with what was answered before taken off."""
-    needs = [trial.need(turn, book) for turn in turns]
-    calls = sum(need.calls for need in needs)
-    return Estimate(len(turns), len(turns) * len(trial.questions), calls, sum(need.cost for need in needs))
+    sheets = trial.sheets(book)
+    needs = [need(sheets, turn, book) for turn in turns]
+    questions = len(turns) * sum(len(sheet.questions) for sheet in sheets)
+    return Estimate(len(turns), questions, sum(one.calls for one in needs), sum(one.cost for one in needs))
 
 
 def passes(rubric: Rubric, scores: Mapping[str, float | None], reward: "Reward") -> bool | None:

@@ -57,8 +57,17 @@ def rubric_text(rubric: Rubric, criteria: Sequence[Criterion]) -> str:
 
 def parts_text(criteria: Sequence[Criterion], parts: Mapping[Part, str]) -> str:
     """The half of the prompt that shows what is rated, each part under its title and in its own fence."""
-    shown = [f"## {PART_TITLES[part]}\n{fenced(parts[part])}" for part in PARTS if part in parts]
-    return _PARTS_HALF.substitute(parts="\n\n".join(shown), ids=_ids(criteria))
+    return asked_about(criteria, shown_text(parts))
+
+
+def shown_text(parts: Mapping[Part, str]) -> str:
+    """What is rated, whoever asks about it."""
+    return "\n\n".join(f"## {PART_TITLES[part]}\n{fenced(parts[part])}" for part in PARTS if part in parts)
+
+
+def asked_about(criteria: Sequence[Criterion], shown: str) -> str:
+    """The second half of the prompt around what `shown_text` gave."""
+    return _PARTS_HALF.substitute(parts=shown, ids=_ids(criteria))
 
 
 def answer_schema(criteria: Sequence[Criterion]) -> dict[str, Any]:

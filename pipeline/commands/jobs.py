@@ -98,7 +98,9 @@ def _endpoint(parser: ArgumentParser, words: list[str]) -> int:
 
 def _check(home: Path, name: str | None) -> int:
     """Exit code 1 when any endpoint does not answer; each is told in one line."""
-    asked = [endpoint(home, name)] if name else list(load_endpoints(home).values())
+    endpoint(home, name or "embedded")  # says which names there are
+    rows = load_endpoints(home, as_probed=False)
+    asked = [rows[name]] if name else list(rows.values())
     faults = [fault for one in asked if (fault := _fault_of(one, home))]
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
@@ -106,15 +108,17 @@ def _check(home: Path, name: str | None) -> int:
 
 
 def _fault_of(one: Endpoint, home: Path) -> str | None:
-    from pipeline.client import check
     from pipeline.embedded import connect
+    from pipeline.endpoint_check import ready
 
     try:
         with connect(one, home) as live:
-            check(live)
+            found = ready(live, home, logprobs=True)
     except UserError as error:
         return str(error)
-    print(f"{one.name}: {one.model} answers at {live.base_url}, {one.capability}{', weak' if one.weak else ''}")
+    tells = "with" if found.logprobs else "without"
+    words = f"{found.capability}, {tells} log-probabilities{', weak' if one.weak else ''}"
+    print(f"{one.name}: {one.model} answers at {live.base_url}, {words}")
     return None
 
 

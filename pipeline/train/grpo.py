@@ -12,9 +12,9 @@ from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig as TrlConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from pipeline.client import check
 from pipeline.configs import GrpoConfig
 from pipeline.embedded import connect
+from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.gate import check_gate
 from pipeline.rewards import needs_judge
@@ -41,7 +41,7 @@ def run(run: RunDir, home: Path) -> None:
         is_judged = needs_judge(rubric)
         check_gate(rubric, request.rubric, judge.judge_id, request.calibration, request.override, is_judged)
         if is_judged:
-            check(judge)
+            judge = ready(judge, home)
         loaded = load_model(config.model, home)
         judges = Judges(judge, second) if second and is_judged else None
         _train(run, config, loaded, rubric, judge, home, judges)
@@ -54,8 +54,7 @@ def _second(config: GrpoConfig, home: Path) -> Iterator[Endpoint | None]:
         yield None
         return
     with connect(endpoint(home, config.second_judge), home) as second:
-        check(second)
-        yield second
+        yield ready(second, home)
 
 
 def read_config(run: RunDir) -> GrpoConfig:

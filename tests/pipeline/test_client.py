@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from pipeline.client import Client, EndpointError, Reply, check
+from pipeline.client import Client, EndpointError, Reply
+from pipeline.endpoint_check import check
 from pipeline.endpoints import Endpoint
 from rubrics.errors import UserError
 from tests.pipeline.loopback import Handler, chat_server, completion, failure
@@ -189,7 +190,7 @@ def test_a_schema_is_sent_as_the_endpoint_understands_it(capability: str, sent: 
 
 def test_openai_gets_no_field_that_it_refuses() -> None:
     client = Client(Endpoint(name="a", base_url="https://api.openai.com/v1", model="m"))
-    body = client._body(MESSAGES, SCHEMA, 0.0, 50, None)
+    body = client._body(MESSAGES, SCHEMA, 0.0, 50, None, False)
     assert "maxLength" not in json.dumps(body)
     assert body["max_completion_tokens"] == 50
     assert "max_tokens" not in body

@@ -16,8 +16,9 @@ import pytest
 from pipeline import embedded
 from pipeline.answers import read_answer
 from pipeline.cache import VerdictCache
-from pipeline.client import Client, EndpointError, check
+from pipeline.client import Client, EndpointError
 from pipeline.embedded import connect, model_file, serve, shared_port
+from pipeline.endpoint_check import check
 from pipeline.endpoints import EMBEDDED, Endpoint
 from pipeline.judge import Judge
 from pipeline.turns import Message, Turn

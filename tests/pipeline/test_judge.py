@@ -40,7 +40,7 @@ criteria: [{id: empathy, name: E, question: "Heard?", anchors: {1: cold, 5: warm
 """
 )
 CONTRACT = """run_id dialogue_id turn_index sample_index criterion_id outcome score reason judge replicate
-rubric_id rubric_version rubric_hash prompt_hash latency_s tokens_in tokens_out cost cached"""
+rubric_id rubric_version rubric_hash prompt_hash latency_s tokens_in tokens_out cost cached scoring"""
 TURN = Turn(
     dialogue_id="d1",
     turn_index=1,

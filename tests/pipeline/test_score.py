@@ -228,7 +228,7 @@ def test_an_endpoint_that_goes_in_the_middle_ends_the_run_and_the_rest_is_for_a_
     with chat_server(probe_or(gone_after_twenty)) as server:
         run = laid_out(tmp_path, server, dialogues(50), at_once=2)
         with pytest.raises(
-            UserError, match=r"endpoint local.*in a row failed.*HTTP 503.*overloaded.*endpoint check local"
+            UserError, match=r"endpoint local.*calls failed.*HTTP 503.*overloaded.*is kept.*endpoint check local"
         ):
             score.run(run, tmp_path)
         _, rewards = outputs(run)

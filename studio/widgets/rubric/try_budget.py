@@ -8,7 +8,7 @@ import streamlit as st
 from db import dialogues
 from pipeline.endpoints import Endpoint
 from pipeline.judging_run import verdict_cache
-from pipeline.questions import AnswerBook
+from pipeline.known import AnswerBook
 from pipeline.trial import Estimate, Trial, chosen, estimate
 from pipeline.turns import turns_of
 from rubrics.schema import Rubric

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from pipeline.client import check
 from pipeline.configs import CONFIGS
+from pipeline.endpoint_check import check
 from pipeline.endpoints import Endpoint
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
