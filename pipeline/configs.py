@@ -5,7 +5,7 @@ The studio builds its start forms from these, so this module stays light: no tor
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
@@ -44,7 +44,18 @@ class ScoreConfig(_Config):
     """Judge every assistant turn by the rubric and turn the verdicts into rewards."""
 
     judge: str = Field("embedded", description="endpoint that judges")
+    panel: tuple[str, ...] = Field((), description="further endpoints that judge beside it; the majority decides")
+    replicates: int = Field(1, ge=1, le=99, description="how often each judge is asked; the majority decides")
     temperature: float = Field(0.0, ge=0, le=2, description="sampling temperature of the judge")
+    weighted: bool = Field(
+        False, description="weigh scores by the judge's probabilities, where the endpoint gives them"
+    )
+
+    @model_validator(mode="after")
+    def _replicates_differ(self) -> "ScoreConfig":
+        if self.replicates > 1 and self.temperature == 0:
+            raise ValueError("replicates of a judge at temperature 0 are copies; set a temperature, such as 0.7")
+        return self
 
 
 class SftConfig(_Config):

@@ -30,7 +30,9 @@ class Endpoint(BaseModel):
     `capability`: json_schema holds answers to a schema, json_object only to JSON, plain to nothing. `max_concurrency`
     calls are in flight at once, fewer for a while after a 429. A job stops once more than `max_failure_share` of the
     last calls got no answer. `criteria_per_call` is how many criteria of a rubric one call asks about at most; without
-    it, all that read the same parts. `timeout_s` bounds one call, its retries included. Prices are per million tokens,
+    it, all that read the same parts. `timeout_s`
+    bounds one call, its retries included, `turn_timeout_s` all calls about one turn and `step_timeout_s` all of one
+    training step, waiting in line included. Prices are per million tokens,
     in a currency of your own. `weak`: fit to try things out, not to train on its verdicts.
     `logprobs`: answers come with the probabilities of their tokens when asked. `to_probe`: the row leaves `capability`
     open and nobody has asked the server yet.
@@ -49,6 +51,8 @@ class Endpoint(BaseModel):
     max_failure_share: float = Field(default=0.5, gt=0, le=1)
     criteria_per_call: int | None = Field(default=None, ge=1)
     timeout_s: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    turn_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    step_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     price_in: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     price_out: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     weak: bool = False

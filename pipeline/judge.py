@@ -65,7 +65,8 @@ class Judge:
 
     `only` names the criteria to judge, where not all of them are. `weighted` scores are means over the judge's own
     probabilities where the endpoint gives them (`pipeline.weighing`); criteria that veto, and gates, keep whole ones.
-    `validity` counts verdicts asked for and verdicts scored, by how many criteria shared the call.
+    `criteria` are those judged, in the rubric's order. `validity` counts verdicts asked for and verdicts scored, by how
+    many criteria shared the call.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Judge:
         self.validity: dict[int, Counter[str]] = {}
         self._keeping = Keeping(cache)
         self._weighted = weighted and rubric.purpose != "gate"
-        self._criteria = [c for c in as_asked(rubric).criteria if only is None or c.id in only]
+        self.criteria = [c for c in as_asked(rubric).criteria if only is None or c.id in only]
         self._rubric_hash = rubric.hash
         how = how_asked(client.endpoint, temperature, self._weighted)
         self._sheet = Sheet(rubric, how, only, client.endpoint.criteria_per_call)
@@ -96,6 +97,7 @@ class Judge:
         cache raises.
         """
         blank = self._blank(turn, replicate)
+        until = self._until(until)
         parts = parts_of(turn)
         verdicts = self._unasked(turn, parts, blank)
         asked = self._sheet.ask_all(parts, replicate)
@@ -109,17 +111,24 @@ class Judge:
         ]
         for answered in await asyncio.gather(*calls) if calls else ():
             verdicts |= answered
-        return [verdicts[criterion.id] for criterion in self._criteria]
+        return [verdicts[criterion.id] for criterion in self.criteria]
+
+    def _until(self, until: float | None) -> float | None:
+        """When calls are given up: at `until`, or when the endpoint's time for one turn is over."""
+        if (within := self.client.endpoint.turn_timeout_s) is None:
+            return until
+        over = asyncio.get_running_loop().time() + within
+        return over if until is None else min(until, over)
 
     def unasked(self, turn: Turn, outcome: Outcome, reason: str) -> list[Verdict]:
         """Verdicts on a turn that the judge is not to be asked about: none has a score, all say why."""
         blank = self._blank(turn, 0)._replace(outcome=outcome, reason=reason)
-        return [blank._replace(criterion_id=criterion.id) for criterion in self._criteria]
+        return [blank._replace(criterion_id=criterion.id) for criterion in self.criteria]
 
     def _unasked(self, turn: Turn, parts: Mapping[Part, str], blank: Verdict) -> dict[str, Verdict]:
         """Verdicts that take no call: computed ones, and abstentions from what the dialogue does not have."""
         verdicts: dict[str, Verdict] = {}
-        for criterion in self._criteria:
+        for criterion in self.criteria:
             if criterion.kind == "rule":
                 verdicts[criterion.id] = _ruled(turn, criterion, blank)
             elif lacking := missing(parts, criterion.reads):

@@ -16,14 +16,19 @@ LOOK_EVERY_S = 0.2
 
 
 async def judge_turns(
-    judge: "Judge", turns: Sequence[Turn], run: RunDir, progress: Callable[[int], None] = lambda judged: None
+    judge: "Judge",
+    turns: Sequence[Turn],
+    run: RunDir,
+    progress: Callable[[int], None] = lambda judged: None,
+    until: float | None = None,
 ) -> "list[list[Verdict]]":
     """The verdicts of every turn, in the order of `turns`; the judge's client bounds how many calls are in flight.
 
-    `progress` is told how many turns are judged. Raises Cancelled soon after somebody asked the run to stop, and
-    whatever the judge raises; calls still in flight are then given up.
+    `progress` is told how many turns are judged; calls are given up at `until`, in the event loop's time. Raises
+    Cancelled soon after somebody asked the run to stop, and whatever the judge raises; calls still in flight are then
+    given up.
     """
-    tasks = [asyncio.ensure_future(judge.judge(turn)) for turn in turns]
+    tasks = [asyncio.ensure_future(judge.judge(turn, until=until)) for turn in turns]
     try:
         waiting = set(tasks)
         while waiting:

@@ -5,10 +5,10 @@ A live judge, many turns at once, an eye on the endpoint, and outputs that an ea
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import closing
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ from pipeline.stage import check_cancel
 LOOK_EVERY_S = 0.2
 REPORT_EVERY_S = 0.5
 
-Judging = Callable[[Endpoint, VerdictCache], Coroutine[Any, Any, None]]
+Judging = Callable[[list[Endpoint], VerdictCache], Coroutine[Any, Any, None]]
 
 
 def verdict_cache(home: Path) -> VerdictCache:
@@ -32,17 +32,29 @@ def verdict_cache(home: Path) -> VerdictCache:
     return VerdictCache(home / "cache" / "verdicts.sqlite")
 
 
-def with_judge(home: Path, name: str, temperature: float, work: Judging) -> None:
-    """Run `work` with the judge's live endpoint, once it has answered a question of ours, and the home's cache.
+class Ask(NamedTuple):
+    """Who judges and how: endpoints by name, the sampling temperature, and whether scores are to be weighed."""
 
-    Raises UserError when the endpoint is down or goes away meanwhile, and what `work` raises.
+    names: Sequence[str]
+    temperature: float = 0.0
+    weighted: bool = False
+
+
+def with_judges(home: Path, ask: Ask, work: Judging) -> None:
+    """Run `work` with the judges' live endpoints, once each has answered a question of ours, and the home's cache.
+
+    Raises UserError when an endpoint is down or goes away meanwhile, and what `work` raises.
     """
-    with connect(endpoint(home, name), home) as live, closing(verdict_cache(home)) as cache:
-        judge = ready(live, home, temperature)
+    with ExitStack() as stack:
+        rows = [endpoint(home, name) for name in dict.fromkeys(ask.names)]
+        live = [stack.enter_context(connect(row, home)) for row in rows]
+        judges = [ready(one, home, ask.temperature, logprobs=ask.weighted) for one in live]
+        cache = stack.enter_context(closing(verdict_cache(home)))
         try:
-            asyncio.run(work(judge, cache))
+            asyncio.run(work(judges, cache))
         except EndpointGone:
-            check(judge, temperature)  # knows best what is wrong and how to mend it
+            for judge in judges:
+                check(judge, ask.temperature)  # knows best what is wrong and how to mend it
             raise
 
 
@@ -71,7 +83,7 @@ class Progress:
         self._before = run.status()
         self._reported = 0.0
 
-    def report(self, done: int, client: Client, at_once: bool = False, **more: Any) -> None:
+    def report(self, done: int, clients: Sequence[Client], at_once: bool = False, **more: Any) -> None:
         """Write it into the status; at most about twice a second, unless `at_once`."""
         if not at_once and time.monotonic() - self._reported < REPORT_EVERY_S:
             return
@@ -81,9 +93,9 @@ class Progress:
             done=done,
             total=self._total,
             unit="turns",
-            cost=before.cost + client.cost,
-            tokens_in=before.tokens_in + client.tokens_in,
-            tokens_out=before.tokens_out + client.tokens_out,
+            cost=before.cost + sum(client.cost for client in clients),
+            tokens_in=before.tokens_in + sum(client.tokens_in for client in clients),
+            tokens_out=before.tokens_out + sum(client.tokens_out for client in clients),
             **more,
         )
 

@@ -74,12 +74,11 @@ class Rate:
 
     async def take(self, units: float = 1.0) -> None:
         """Wait until `units` more are allowed."""
-        if not self._each_s:
-            return
         now = time.monotonic()
-        wait = max(0.0, self._due - now - BURST_S)
+        wait = self._due - now - BURST_S
         self._due = max(self._due, now) + units * self._each_s
-        await asyncio.sleep(wait)
+        if wait > 0:
+            await asyncio.sleep(wait)
 
     def also(self, units: float) -> None:
         """Count `units` more than were taken, or fewer where negative, once it is known how many they were."""

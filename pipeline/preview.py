@@ -23,7 +23,7 @@ from pipeline.comparison import Pair, comparison_frame, comparison_row, spent_on
 from pipeline.configs import PreviewConfig
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Judge, Verdict, verdict_frame
-from pipeline.judging_run import Progress, with_judge, work_through, write_beside_earlier
+from pipeline.judging_run import Ask, Progress, with_judges, work_through, write_beside_earlier
 from pipeline.known import AnswerBook
 from pipeline.rundir import RunDir
 from pipeline.trial import Trial, chosen, need
@@ -49,7 +49,7 @@ def run(run: RunDir, home: Path) -> None:
         raise UserError(
             f"{run.path / 'inputs.parquet'}: holds no assistant turn; choose dialogues with answers in them"
         )
-    with_judge(home, config.judge, config.temperature, _Trying(run, turns, config).try_all)
+    with_judges(home, Ask([config.judge], config.temperature), _Trying(run, turns, config).try_all)
 
 
 class _Judges:
@@ -110,8 +110,9 @@ class _Trying:
         self._earlier = spent_on_turns(run.read_output("comparison"))
         self._written = 0.0
 
-    async def try_all(self, endpoint: Endpoint, cache: VerdictCache) -> None:
+    async def try_all(self, endpoints: list[Endpoint], cache: VerdictCache) -> None:
         """Judge every turn that the budget suffices for; ends early when the run is asked to stop."""
+        (endpoint,) = endpoints
         base = self.run.request().base
         book = AnswerBook(endpoint, self.config.temperature, cache)
         asking = partial(need, self.trial.sheets(book), book=book)
@@ -146,7 +147,7 @@ class _Trying:
 
     def _report(self, client: Client) -> None:
         done = len(self.pairs) - len(self.stopped)
-        self._progress.report(done, client, at_once=True, calls=self.budget.calls)
+        self._progress.report(done, [client], at_once=True, calls=self.budget.calls)
 
     def _keep(self, position: int, pair: Pair) -> None:
         self.pairs[position] = pair

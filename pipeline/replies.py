@@ -124,7 +124,9 @@ def _tokens(answer: Any, kind: str) -> int:
 def _logprobs(choice: dict[str, Any]) -> list[dict[str, Any]] | None:
     given = choice.get("logprobs")
     content = given.get("content") if isinstance(given, dict) else None
-    return content if isinstance(content, list) and content else None
+    if not isinstance(content, list) or not all(isinstance(token, dict) for token in content):
+        return None
+    return content or None
 
 
 def _error_of(answer: Answer) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ that wavers between 3 and 4 so gives 3.5 where it would state either.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -57,8 +57,15 @@ def _mean(token: dict[str, Any], criterion: Criterion) -> float | None:
     if any(len(score) > 1 for score in allowed):
         return None  # such scores take several tokens
     shares: dict[int, float] = {}
-    for one in token.get("top_logprobs") or ():
-        if (word := str(one["token"]).strip()) in allowed:
-            shares[allowed[word]] = shares.get(allowed[word], 0.0) + math.exp(one["logprob"])
+    for word, logprob in _alternatives(token):
+        if word in allowed:
+            shares[allowed[word]] = shares.get(allowed[word], 0.0) + math.exp(logprob)
     mass = sum(shares.values())
     return sum(score * share for score, share in shares.items()) / mass if mass >= LEAST_MASS else None
+
+
+def _alternatives(token: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """What could have stood there, with its logarithm of probability; what is not of that form is passed over."""
+    for one in token.get("top_logprobs") or ():
+        if isinstance(one, dict) and isinstance(one.get("logprob"), int | float):
+            yield str(one.get("token")).strip(), float(one["logprob"])

@@ -189,7 +189,7 @@ def _in_words(value: Any) -> str | None:
     if isinstance(value, Veto):
         return f"at or below {value.at_or_below:g}"
     if isinstance(value, Rule):
-        return f"at most {value.max_words} words"
+        return value.words
     if isinstance(value, tuple):
         return ", ".join(value)
     if isinstance(value, bool):

@@ -70,7 +70,7 @@ def _of_one(aggregate: Aggregate) -> Aggregate:
 def _part_text(rubric: Rubric, criterion: Criterion) -> str:
     """A criterion as a part of the whole, with how much it counts."""
     text = criterion_text(criterion, heading="###")
-    rule = f"\nAt most {criterion.rule.max_words} words between white space meet it." if criterion.rule else ""
+    rule = f"\nIt is met by: {criterion.rule.words}." if criterion.rule else ""
     return f"{text}{rule}\n{_counts(rubric, criterion)}"
 
 

@@ -14,6 +14,7 @@ Part = Literal["profile", "situation", "history", "understanding", "reasoning", 
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Anchor = Annotated[str, Field(min_length=1)]
 Tag = Annotated[str, Field(min_length=1)]
+Phrase = Annotated[str, Field(min_length=1)]
 
 # The criterion that stands for all of them where a judge gives one score for the whole rubric.
 OVERALL = "overall"
@@ -49,9 +50,38 @@ class Veto(_Piece):
 
 
 class Rule(_Piece):
-    """A criterion that is computed and never asked of a judge: the response has at most `max_words` words."""
+    """What a criterion of kind rule looks for; it is computed and never asked of a judge.
 
-    max_words: int = Field(gt=0)
+    All that is set has to hold: the response has so many words (between white space), `says` at least one of some
+    phrases and `avoids` all of others; `spans`: all four are there, in order and filled; `label`: the emotion span is
+    one of the 32 labels.
+    """
+
+    max_words: int | None = Field(default=None, gt=0)
+    min_words: int | None = Field(default=None, gt=0)
+    spans: bool = False
+    label: bool = False
+    says: tuple[Phrase, ...] = ()
+    avoids: tuple[Phrase, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_kept_to(self) -> "Rule":
+        if not self.words:
+            raise ValueError("a rule must ask for something, such as {max_words: 30}")
+        if self.max_words and self.min_words and self.min_words > self.max_words:
+            raise ValueError(f"no reply has at least {self.min_words} and at most {self.max_words} words")
+        return self
+
+    @property
+    def words(self) -> str:
+        """The rule as a person would read it."""
+        parts = [f"at most {self.max_words} words"] if self.max_words else []
+        parts += [f"at least {self.min_words} words"] if self.min_words else []
+        parts += ["all four spans in order"] if self.spans else []
+        parts += ["one of the 32 emotions named"] if self.label else []
+        parts += [f"says one of: {', '.join(self.says)}"] if self.says else []
+        parts += [f"says none of: {', '.join(self.avoids)}"] if self.avoids else []
+        return "; ".join(parts)
 
 
 class Criterion(_Piece):

@@ -65,7 +65,7 @@ def _facts(criterion: Criterion) -> str:
     facts = [f"{criterion.kind} {low}–{high}", f"reads {', '.join(criterion.reads)}"]
     facts += [f"weight {criterion.weight:g}"] if criterion.weight != 1 else []
     facts += [f"points {criterion.points:g}"] if criterion.points is not None else []
-    facts += [f"at most {criterion.rule.max_words} words"] if criterion.rule else []
+    facts += [criterion.rule.words] if criterion.rule else []
     facts += [f"severity {criterion.severity}"] if criterion.severity != "none" else []
     facts += [f"a score at or below {criterion.veto.at_or_below:g} sets the reward to 0"] if criterion.veto else []
     facts += [f"counts only as far as {criterion.limited_by} is met"] if criterion.limited_by else []

@@ -79,9 +79,11 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
         kind = _NUMBERS.get(field.annotation, str)
         default = "empty" if field.default == "" else "no limit" if field.default is None else field.default
         told = f"{field.description}; {default}" if default != () else str(field.description)
-        shape: dict[str, Any] = {"nargs": "+"} if default == () else {"type": kind}
-        flag, value = f"--{name.replace('_', '-')}", name.split("_")[-1].upper()
-        options.add_argument(flag, help=told.replace("%", "%%"), metavar=value, **shape)
+        shape: dict[str, Any] = {"metavar": name.split("_")[-1].upper()}
+        shape |= {"nargs": "+"} if default == () else {"type": kind}
+        if field.annotation is bool:
+            shape = {"action": "store_const", "const": True}
+        options.add_argument(f"--{name.replace('_', '-')}", help=told.replace("%", "%%"), **shape)
 
 
 def _check_usage(stage: Stage, parser: ArgumentParser, asked: Namespace) -> None:

@@ -33,8 +33,13 @@ class LazyJudge:
 
     async def verdicts(self, turns: "Sequence[Turn]") -> "list[list[Verdict]]":
         """The verdicts of every turn, in the order of `turns`; a call that fails is a verdict without a score."""
-        judge = self.opened()
-        return list(await asyncio.gather(*(judge.judge(turn) for turn in turns)))
+        judge, until = self.opened(), self.until()
+        return list(await asyncio.gather(*(judge.judge(turn, until=until) for turn in turns)))
+
+    def until(self) -> float | None:
+        """When the calls of a step that begins now are given up, in the running loop's time; None is never."""
+        within = self.endpoint.step_timeout_s
+        return None if within is None else asyncio.get_running_loop().time() + within
 
     def opened(self) -> "Judge":
         """The judge of the running event loop."""

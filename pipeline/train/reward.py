@@ -56,7 +56,7 @@ class RubricErlReward(WholeReward):
 
     async def verdicts(self, turns: Sequence[Turn]) -> list[list[Verdict]]:
         """The verdicts of a batch."""
-        return await judge_turns(self.judge.opened(), turns, self._run)
+        return await judge_turns(self.judge.opened(), turns, self._run, until=self.judge.until())
 
     def seen(
         self,

@@ -4,12 +4,14 @@ import csv
 import gzip
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from pipeline.answers import BadAnswer, Reading, last_object, read_answer
 from rubrics.load import parse_rubric
+from rubrics.schema import Criterion
 
 CRITERIA = list(
     parse_rubric(
@@ -98,8 +100,7 @@ SHOWS_ALL = [re.compile(rf'"{name}"\s*:\s*[1-5]\s*[,}}]') for name in RATED]
 
 @pytest.mark.parametrize("judge", ["claude", "gemini", "gpt-4o", "o4-mini"])
 def test_real_answers(shared_data: Path, judge: str) -> None:
-    with gzip.open(shared_data / "mentalalign" / f"judge_raw_{judge}.csv.gz", "rt", encoding="utf-8") as handle:
-        answers = [row["raw_output"] for row in csv.DictReader(handle)]
+    answers = _answers(shared_data, judge)
     assert len(answers) == 7000
     for text in answers:
         try:
@@ -109,6 +110,60 @@ def test_real_answers(shared_data: Path, judge: str) -> None:
             continue
         assert all(pattern.search(text) for pattern in SHOWS_ALL)
         assert {type(found[name]) for name in RATED} == {int}
+
+
+ATTRIBUTES = [Criterion(id=name, name=name, question="?", anchors={1: "poor", 5: "good"}) for name in RATED]
+# Counted by hand: two answers of claude and one of gemini quote inside a string without escaping it, one of o4-mini has
+# curly quotation marks for plain ones, and one of o4-mini and two of gemini say nothing at all.
+UNREAD = {
+    "claude": {"broken_json": 2},
+    "gemini": {"broken_json": 1, "empty": 2},
+    "gpt-4o": {},
+    "o4-mini": {"broken_json": 1, "empty": 1},
+}
+
+
+@pytest.mark.parametrize("judge", UNREAD)
+def test_of_28_000_real_answers_all_but_seven_are_read_and_those_are_told_apart(shared_data: Path, judge: str) -> None:
+    faults: Counter[str] = Counter()
+    for text in _answers(shared_data, judge):
+        readings = read_answer(text, ATTRIBUTES)
+        scores = [reading.score for reading in readings.values()]
+        if any(score is None for score in scores):
+            assert set(scores) == {None}
+            faults[next(iter(readings.values())).fault] += 1
+            continue
+        # What a regular expression finds is what was read.
+        found = {name: re.findall(rf'"{name}"\s*:\s*([1-5])\b', text) for name in RATED}
+        assert {name: float(digits[-1]) for name, digits in found.items()} == {n: r.score for n, r in readings.items()}
+    assert faults == UNREAD[judge]
+
+
+def _answers(shared_data: Path, judge: str) -> list[str]:
+    with gzip.open(shared_data / "mentalalign" / f"judge_raw_{judge}.csv.gz", "rt", encoding="utf-8") as handle:
+        return [row["raw_output"] for row in csv.DictReader(handle)]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "empty"),
+        (" \n", "empty"),
+        ("I'm sorry, but I can't help with that.", "refusal"),
+        ("I cannot rate this.", "refusal"),
+        ("I can say that it is warm.", "no_object"),
+        ('{"other": 1}', "no_object"),
+        (GOOD[:-1], "broken_json"),
+        ('{"empathy": {"reason": "x"}, "safe": {"reason": "x"}}', "no_entry"),
+        ('{"empathy": 9, "safe": "yes"}', "not_on_scale"),
+    ],
+)
+def test_what_could_not_be_read_is_told_apart(text: str, fault: str) -> None:
+    assert {reading.fault for reading in read(text).values()} == {fault}
+
+
+def test_a_bare_score_counts() -> None:
+    assert read('{"empathy": 4, "safe": 0}') == {"empathy": Reading(4.0, ""), "safe": Reading(0.0, "")}
 
 
 def _is_json(text: str) -> bool:

@@ -274,6 +274,6 @@ def test_one_overall_score_for_the_whole_rubric_is_a_verdict_like_any_other(tmp_
     (body,) = server.bodies
     shown = body["messages"][1]["content"]
     assert all(part in shown for part in ("PROFILE", "SITUATION", "HISTORY", "RESPONSE"))
-    assert all(question in body["messages"][0]["content"] for question in ("Heard?", "Fluent?", "At most 5 words"))
+    assert all(question in body["messages"][0]["content"] for question in ("Heard?", "Fluent?", "at most 5 words"))
     reward = combine(implicit, TURN.text, "lonely", verdicts)
     assert (reward.r_rubric, reward.outcome) == (pytest.approx(6 / 9), "scored")

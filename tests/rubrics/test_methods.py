@@ -174,7 +174,7 @@ def test_one_overall_score_is_asked_with_the_whole_rubric_before_the_judge() -> 
         "Is it warm?",
         "5 = warm",
         "Its weight is 3. It counts only as far as safe is met.",
-        "At most 30 words",
+        "at most 30 words",
     ):
         assert told in prompt
 

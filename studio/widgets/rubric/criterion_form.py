@@ -12,6 +12,7 @@ from studio.widgets.rubric.bodies import Body
 from studio.widgets.rubric.effects import points_words, severity_words
 from studio.widgets.rubric.examples_form import examples_form
 from studio.widgets.rubric.remarks import Beside
+from studio.widgets.rubric.rule_form import rule_form
 from studio.widgets.rubric.words import KINDS, SEVERITIES, SEVERITY_ICONS, share_words, veto_words
 from studio.widgets.rubric.work import Work
 
@@ -73,16 +74,8 @@ def _kind_row(work: Work, piece: Body, kind: str) -> None:
                 fields.into(piece, "points", None),
                 help="Below 0 for a fault.",
             )
-        elif kind == "rule":
-            most = int(piece.get("rule", {}).get("max_words", 60))
-            fields.number(
-                "At most so many words",
-                f"max_words_{cid}",
-                most,
-                lambda n: piece.__setitem__("rule", {"max_words": int(n)}),
-                step=1,
-                min_value=1,
-            )
+    if kind == "rule":
+        rule_form(piece)
 
 
 def _scale(piece: Body, parked: dict[str, str]) -> None:

@@ -109,7 +109,7 @@ def _anchor(text: str | None) -> str:
 
 def _effects(rubric: Rubric, criterion: Criterion) -> list[tuple[str, str]]:
     """What an answer does, and what the judge is shown, in words. An archived criterion does nothing."""
-    answered = f"at most {criterion.rule.max_words} words, counted" if criterion.rule else KINDS[criterion.kind]
+    answered = f"{criterion.rule.words}, computed" if criterion.rule else KINDS[criterion.kind]
     facts = [("Answered by", answered)] if criterion.kind != "likert" else []
     facts += [("Use it when", criterion.use_when)] if criterion.use_when else []
     facts += [("Not when", criterion.avoid_when)] if criterion.avoid_when else []

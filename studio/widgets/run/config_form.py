@@ -38,6 +38,9 @@ LABELS = {
     "beta": "Weight of the KL term",
     "max_turns": "Turns to answer, at most",
     "turns": "Turns",
+    "panel": "Further judges",
+    "replicates": "How often each judge is asked",
+    "weighted": "Weigh scores by the judge's probabilities",
     "max_calls": "Calls of the judge, at most",
     "max_cost": "Cost, at most",
     "max_tokens": "Tokens, at most",
@@ -159,6 +162,10 @@ def _field(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
         return _endpoint(name, told, offer.endpoints)
     if name in _MODELS:
         return _model(name, told, offer.models)
+    if told["type"] == "array":
+        return _endpoints(name, told, offer.endpoints)
+    if told["type"] == "boolean":
+        return st.toggle(LABELS[name], **_told(name, told))
     return _number(name, told)
 
 
@@ -167,6 +174,10 @@ def _endpoint(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint])
     if told["default"] == "":
         words = {"": _NOBODY[name], **words}
     return str(st.selectbox(LABELS[name], list(words), format_func=words.__getitem__, **_told(name, told)))
+
+
+def _endpoints(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint]) -> list[str]:
+    return st.multiselect(LABELS[name], list(known), placeholder="None", **_told(name, told))
 
 
 def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> str:
