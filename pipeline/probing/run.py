@@ -20,7 +20,7 @@ from pipeline.client import Client
 from pipeline.configs import ProbeConfig
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Judge, Verdict, verdict_frame
-from pipeline.judging_run import EndpointWatch, Progress, with_judge, work_through
+from pipeline.judging_run import Ask, Progress, with_judges, work_through
 from pipeline.probing.pairs import REWARD, frame, rows
 from pipeline.probing.rewrites import Rewrite, rewrites
 from pipeline.rundir import RunDir
@@ -48,7 +48,7 @@ def run(run: RunDir, home: Path) -> None:
         raise UserError(
             f"{run.path / 'inputs.parquet'}: holds no assistant turn; choose dialogues with answers in them"
         )
-    with_judge(home, config.judge, config.temperature, _Probing(run, turns, config.temperature).judge_all)
+    with_judges(home, Ask([config.judge], config.temperature), _Probing(run, turns, config.temperature).judge_all)
 
 
 class _Probing:
@@ -61,9 +61,9 @@ class _Probing:
         self._rubric = run.rubric()
         self._progress = Progress(run, len(turns))
 
-    async def judge_all(self, endpoint: Endpoint, cache: VerdictCache) -> None:
+    async def judge_all(self, endpoints: list[Endpoint], cache: VerdictCache) -> None:
         """Judge every turn and its rewrites; ends early when the run is asked to stop."""
-        watch = EndpointWatch(endpoint.max_concurrency)
+        (endpoint,) = endpoints
         try:
             async with Client(endpoint) as client:
                 reference = self.run.request().rubric
@@ -71,24 +71,24 @@ class _Probing:
                 judge = Judge(client, self._rubric, cache, self._temperature, number)
                 at_once = min(endpoint.max_concurrency, len(self.turns))
                 try:
-                    await work_through(self.run, range(len(self.turns)), at_once, partial(self._probe, judge, watch))
+                    await work_through(self.run, range(len(self.turns)), at_once, partial(self._probe, judge))
                 finally:
-                    self._progress.report(len(self.done), client, at_once=True)
-            watch.look_back()
+                    self._progress.report(len(self.done), [client], at_once=True)
+                client.breaker.look_back()
         finally:
             self._write()
 
-    async def _probe(self, judge: Judge, watch: EndpointWatch, position: int) -> None:
+    async def _probe(self, judge: Judge, position: int) -> None:
         turn = self.turns[position]
         made = list(rewrites(turn, self._rubric, self.run.request().seed))
         before = await judge.judge(turn)
-        watch.look(before)
+        judge.client.breaker.check()
         after = []
         for rewrite in made:
             after.append(await judge.judge(turn._replace(text=rewrite.text)))
-            watch.look(after[-1])
+            judge.client.breaker.check()
         self.done[position] = Probed(turn, before, made, after)
-        self._progress.report(len(self.done), judge.client)
+        self._progress.report(len(self.done), [judge.client])
         gains = [row["gain"] for row in self._rows(self.done[position]) if row["measure"] == REWARD]
         known = [gain for gain in gains if gain is not None]
         address = {"dialogue_id": turn.dialogue_id, "turn_index": turn.turn_index}
