@@ -9,7 +9,7 @@ marks, which for a maximum of losses has a closed form (the airport game: Little
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
-from rubrics.aggregate import cautioning, counted, saturated, vetoing
+from rubrics.aggregate import cautioning, counted, saturated, unit, vetoing
 from rubrics.overall import as_asked
 from rubrics.schema import Criterion, Rubric
 from rubrics.severity import can_hold_back, held
@@ -23,12 +23,14 @@ class Term(NamedTuple):
     `ids`: the criteria it is about, none for format, emotion and full marks. `amount`: what it adds, below 0 where it
     takes. `most`: what it would add at its best, or for a fault take at its worst. `cut` is what lies beyond 0–1 in a
     rubric of points; `caution` and `veto` are what severities and vetoes take of all that stands above them.
+    `limited_by`: the criterion that kept this one from giving more.
     """
 
     kind: Kind
     ids: tuple[str, ...]
     amount: float
     most: float = 0.0
+    limited_by: str | None = None
 
 
 def contributions(
@@ -72,21 +74,23 @@ def _of_rubric(rubric: Rubric, scores: Mapping[str, float]) -> list[Term]:
     if rubric.aggregate.method == "minimum":
         taken = _shares_of_the_worst({i: 1 - share for i, share in shares.items()})
         return [Term("full_marks", (), 1.0, 1.0), *(Term("criterion", (i,), -loss) for i, loss in taken.items())]
-    terms = [_summand(rubric, criterion, shares[criterion.id]) for criterion in rubric.criteria]
+    terms = [_summand(rubric, c, shares[c.id], unit(c, scores[c.id])) for c in rubric.criteria]
     whole = sum(term.amount for term in terms)
     beyond = min(max(whole, 0.0), 1.0) - whole
     is_cut = rubric.aggregate.method == "points" and beyond
     return terms + ([Term("cut", (), beyond)] if is_cut else [])
 
 
-def _summand(rubric: Rubric, criterion: Criterion, share: float) -> Term:
+def _summand(rubric: Rubric, criterion: Criterion, share: float, own: float) -> Term:
+    """A criterion's summand; it counts for `share` of what it could, by its `own` score alone for as much or more."""
+    limited_by = criterion.limited_by if share < own else None
     if rubric.aggregate.method == "points":
         factor = (criterion.points or 0.0) / sum(c.points for c in rubric.criteria if c.points and c.points > 0)
     else:
         factor = criterion.weight / sum(c.weight for c in rubric.criteria)
     if rubric.aggregate.method == "saturating":
         share = saturated(share, rubric.aggregate.saturation)
-    return Term("criterion", (criterion.id,), factor * share, factor)
+    return Term("criterion", (criterion.id,), factor * share, factor, limited_by)
 
 
 def _shares_of_the_worst(losses: Mapping[str, float]) -> dict[str, float]:

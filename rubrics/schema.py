@@ -266,16 +266,14 @@ class Rubric(_Piece):
     def _limits_make_sense(self) -> None:
         """A limit goes between merits: with a fault on either side a better reply could earn less."""
         faults = {c.id for c in self.criteria if self.aggregate.method == "points" and (c.points or 0) < 0}
-        for criterion in self.criteria:
-            other = criterion.limited_by
+        for number, criterion in enumerate(self.criteria, start=1):
+            other, where = criterion.limited_by, f"criterion {number} ({criterion.id}): limited_by"
             if other is None:
                 continue
             if other == criterion.id or other not in self.ids:
-                raise ValueError(
-                    f"criterion {criterion.id}: limited_by must name another criterion in use, not {other}"
-                )
+                raise ValueError(f"{where} must name another criterion in use, not {other}")
             if fault := next((one for one in (criterion.id, other) if one in faults), None):
-                raise ValueError(f"criterion {criterion.id}: limited_by goes between merits, and {fault} is a fault")
+                raise ValueError(f"{where} goes between merits, and {fault} is a fault")
 
     def _overall_can_be_asked(self) -> None:
         if self.purpose != "score":

@@ -97,11 +97,12 @@ def lines(
     metrics: pd.DataFrame,
     labels: Mapping[str, str],
     y_title: str,
-    y_ends: tuple[float | None, float | None] | None = None,
+    y_ends: tuple[float, float] | None = None,
+    from_zero: bool = False,
 ) -> go.Figure:
     """Metrics over optimiser steps, one line a name. Columns: step, name, value; `labels`: name → words, in order.
 
-    An end of the axis that is None goes as far as the values do.
+    Without ends the axis goes as far as the values do, and to 0 where `from_zero` says so.
     """
     traces = []
     for name, label in labels.items():
@@ -111,7 +112,7 @@ def lines(
         traces.append(go.Scatter(x=own["step"], y=own["value"], name=label, mode=mode, hovertemplate=template))
     figure = _figure(traces, "Optimiser step", y_title)
     figure.update_xaxes(tickformat="d", dtick=1 if metrics["step"].max() <= 10 else None)
-    figure.update_yaxes(exponentformat="e", range=y_ends)
+    figure.update_yaxes(exponentformat="e", range=y_ends, rangemode="tozero" if from_zero else "normal")
     return _with_legend(figure) if len(traces) > 1 else figure
 
 

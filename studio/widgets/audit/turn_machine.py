@@ -10,8 +10,10 @@ from db import rubric_versions, runs
 from db.dialogues import Dialogue
 from pipeline.endpoints import load_endpoints
 from rubrics.errors import UserError
+from rubrics.overall import as_asked
 from rubrics.schema import Rubric
 from studio import service
+from studio.widgets.audit.turn_reward import amounts_html, how_words, ledger_html, terms_of
 from studio.widgets.campaign.working import is_in_campaign
 from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_html
@@ -40,14 +42,18 @@ def _run(row: Any, verdicts: pd.DataFrame, expanded: bool) -> None:
     rubric = _rubric(row)
     whole = f"Reward {number(row.reward)}" if row.outcome == "scored" else "No reward"
     with st.expander(f"{whole} · {escaped(row.run_id)}", expanded=expanded, key=f"machine_{row.run_id}"):
-        st.html(_reward_html(row, rubric))
+        given = _in_order(verdicts, rubric)
+        terms = terms_of(row, given, rubric)
+        st.html(_reward_html(row, rubric, how_words(terms, rubric)))
         _judge(row.judge)
-        st.html("".join(_verdict_html(verdict, rubric) for verdict in _in_order(verdicts, rubric)))
+        gave = amounts_html(terms or [], rubric)
+        said = {one.criterion_id: _verdict_html(one, rubric, gave.get(one.criterion_id, "")) for one in given}
+        st.html(ledger_html(terms, row.reward, rubric, said) if terms and rubric else "".join(said.values()))
         _links(row)
 
 
-def _reward_html(row: Any, rubric: Rubric | None) -> str:
-    """The reward, its three parts, and how they make it; or in words why there is none."""
+def _reward_html(row: Any, rubric: Rubric | None, happened: str) -> str:
+    """The reward, its three parts, and how they make it or what `happened` to it; or in words why there is none."""
     parts = "".join(
         f'<span class="kardia-term">{label} <b>{number(getattr(row, name))}</b>{_weight(rubric, label)}</span>'
         for name, label in _PARTS.items()
@@ -56,7 +62,9 @@ def _reward_html(row: Any, rubric: Rubric | None) -> str:
         words = OUTCOMES.get(row.outcome, "Not judged")
         return f'<div><b>No reward.</b> {escape(words)}.</div><div class="kardia-sum">{parts}</div>'
     how = "The mean of the three." if _weigh_the_same(rubric) else "The mean of the three, weighted as shown."
-    if isinstance(row.vetoed_by, str) and row.vetoed_by:
+    if happened:
+        how = happened
+    elif isinstance(row.vetoed_by, str) and row.vetoed_by:
         how = f"Set to 0: the rubric gives {_criterion_name(rubric, row.vetoed_by)} a veto."
     return (
         f'<div class="kardia-sum"><span class="kardia-whole">{number(row.reward)}</span> reward</div>'
@@ -83,8 +91,8 @@ def _in_order(verdicts: pd.DataFrame, rubric: Rubric | None) -> list[Any]:
     return sorted(verdicts.itertuples(), key=lambda v: ids.index(v.criterion_id) if v.criterion_id in ids else len(ids))
 
 
-def _verdict_html(verdict: Any, rubric: Rubric | None) -> str:
-    """One criterion: its score or, when there is none, why in words; then the judge's reason as it was written."""
+def _verdict_html(verdict: Any, rubric: Rubric | None, gave: str) -> str:
+    """One criterion: its score, or why there is none; what it gave; then the judge's reason as it was written."""
     mark = OUTCOMES.get(verdict.outcome, "Not judged")
     if verdict.outcome == "scored":
         known = rubric if rubric and verdict.criterion_id in rubric.ids else None
@@ -92,7 +100,8 @@ def _verdict_html(verdict: Any, rubric: Rubric | None) -> str:
         mark = f"{verdict.score:g}{top}"
     reason = plain_html(verdict.reason, "small") if isinstance(verdict.reason, str) and verdict.reason.strip() else ""
     name = escape(_criterion_name(rubric, verdict.criterion_id))
-    return f'<div class="kardia-verdict"><b>{name}</b> <span class="kardia-mark">{escape(mark)}</span>{reason}</div>'
+    head = f'<b>{name}</b> <span class="kardia-mark">{escape(mark)}</span>{gave}'
+    return f'<div class="kardia-verdict">{head}{reason}</div>'
 
 
 def _links(row: Any) -> None:
@@ -111,11 +120,11 @@ def _links(row: Any) -> None:
 
 
 def _rubric(row: Any) -> Rubric | None:
-    """The rubric the run judged by; None when it is not one of the store's versions."""
+    """The rubric the run judged by, as it was asked; None when it is not one of the store's versions."""
     if not row.rubric_id or pd.isna(row.rubric_version):
         return None
     try:
-        return rubric_versions.version(service.store(), row.rubric_id, int(row.rubric_version)).rubric
+        return as_asked(rubric_versions.version(service.store(), row.rubric_id, int(row.rubric_version)).rubric)
     except UserError:
         return None
 

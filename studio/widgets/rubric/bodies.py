@@ -25,6 +25,13 @@ def set_field(piece: Body, field: str, value: Any, default: Any) -> None:
         piece[field] = value
 
 
+def set_part(body: Body, part: str, field: str, default: Any, value: Any) -> None:
+    """Write one field of a part of the body, such as its aggregate; a part with nothing left in it vanishes."""
+    piece = dict(body.get(part, {}))
+    set_field(piece, field, value, default)
+    set_field(body, part, piece, {})
+
+
 def criteria(body: Body) -> list[Body]:
     """The criteria as they stand in the body; changing one changes the body."""
     found: list[Body] = body.setdefault("criteria", [])

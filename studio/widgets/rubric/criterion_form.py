@@ -7,18 +7,20 @@ import streamlit as st
 
 from rubrics.render import PART_TITLES
 from rubrics.schema import PARTS, Criterion, Rubric
+from studio.widgets.names import escaped
 from studio.widgets.rubric import bodies, fields
 from studio.widgets.rubric.bodies import Body
 from studio.widgets.rubric.effects import points_words, severity_words
 from studio.widgets.rubric.examples_form import examples_form
 from studio.widgets.rubric.remarks import Beside
 from studio.widgets.rubric.rule_form import rule_form
-from studio.widgets.rubric.words import KINDS, SEVERITIES, SEVERITY_ICONS, share_words, veto_words
+from studio.widgets.rubric.words import KINDS, SEVERITIES, SEVERITY_ICONS, limit_words, share_words, veto_words
 from studio.widgets.rubric.work import Work
 
 DEFAULT_READS = ["situation", "history", "response"]
 HIGHEST_LEVEL = 10
 NO_VETO = "No veto"
+NO_LIMIT = "No limit"
 
 
 def criterion_form(work: Work, piece: Body, beside: Beside) -> None:
@@ -125,6 +127,8 @@ def _weight_row(work: Work, piece: Body) -> None:
             fields.into(piece, "severity", "none"),
         )
     rubric = bodies.lenient(work.body)
+    if purpose == "score" and len(rubric.criteria) > 1:
+        _limit(rubric, piece)
     with st.container(key=f"effect_{cid}"):
         _effect(rubric, rubric.criterion(cid))
 
@@ -133,6 +137,7 @@ def _effect(rubric: Rubric, criterion: Criterion) -> None:
     """What weight and veto do, in words."""
     said = [share_words(rubric, criterion)] if rubric.purpose == "score" else []
     said += points_words(rubric, criterion)
+    said += [limit_words(rubric, criterion)] if criterion.limited_by else []
     said += [veto_words(criterion.veto.at_or_below, criterion.scale)] if criterion.veto else []
     said += severity_words(rubric, criterion)
     if said:
@@ -149,6 +154,19 @@ def _veto(piece: Body) -> None:
         lambda at: NO_VETO if at == NO_VETO else f"At {at:g} or below",
         lambda at: bodies.set_field(piece, "veto", None if at == NO_VETO else {"at_or_below": at}, None),
     )
+
+
+def _limit(rubric: Rubric, piece: Body) -> None:
+    names = {c.id: escaped(c.name or c.id) for c in rubric.criteria if c.id != piece["id"]}
+    with st.columns(3)[0]:
+        fields.choice(
+            "Counts only as far as",
+            f"limited_by_{piece['id']}",
+            piece.get("limited_by") or NO_LIMIT,
+            [NO_LIMIT, *names],
+            lambda cid: names.get(cid, cid),
+            lambda cid: bodies.set_field(piece, "limited_by", None if cid == NO_LIMIT else cid, None),
+        )
 
 
 def _reads(piece: Body) -> None:

@@ -1,6 +1,9 @@
 """What the numbers in a rubric's form do, in words: points, severity, pass mark, how many approve."""
 
+from rubrics.aggregate import saturated
 from rubrics.schema import Calibration, Criterion, Rubric
+from rubrics.severity import NEVER, vetoes_at
+from studio.widgets.rubric.words import METHODS, SCORINGS
 
 _FLAGGED = {
     "none": "Flags of this kind carry no severity",
@@ -23,18 +26,50 @@ def severity_words(rubric: Rubric, criterion: Criterion) -> list[str]:
     """What the severity of a flag does; in other rubrics it colours what people read and moves no number."""
     if rubric.purpose == "flags":
         return [_FLAGGED[criterion.severity]]
+    if rubric.purpose == "score" and (told := held_back_words(rubric, criterion)):
+        return [told]
     return ["The severity marks it for people and moves no score"] if criterion.severity != "none" else []
+
+
+def held_back_words(rubric: Rubric, criterion: Criterion) -> str:
+    """What a criterion of this severity does at its worst, by the rule of the rubric."""
+    when = "When it is met, it" if (criterion.points or 0) < 0 else "At its lowest it"
+    if criterion.severity == "red" and rubric.aggregate.red_veto:
+        return f"{when} sets the whole reward to 0, being red"
+    if criterion.severity == "yellow" and rubric.aggregate.yellow_cap is not None:
+        return f"{when} keeps the whole reward at {rubric.aggregate.yellow_cap:.0%} or below, being yellow"
+    if criterion.severity == "yellow" and rubric.aggregate.yellow_penalty is not None:
+        return f"{when} takes {rubric.aggregate.yellow_penalty:.0%} off the reward, being yellow"
+    return ""
+
+
+def one_number_words(rubric: Rubric) -> str:
+    """How scores become one number, in a line."""
+    if rubric.aggregate.scoring == "implicit":
+        return SCORINGS["implicit"]
+    told = METHODS[rubric.aggregate.method]
+    steep = rubric.aggregate.saturation
+    return f"{told}. {saturation_words(steep)}" if rubric.aggregate.method == "saturating" else told
+
+
+def saturation_words(saturation: float) -> str:
+    """What diminishing returns mean for somebody half way up a scale."""
+    return f"Half way up its scale a criterion has earned {saturated(0.5, saturation):.0%} of what it can earn."
 
 
 def pass_words(rubric: Rubric) -> str:
     """When a turn passes, with what that takes on the criteria's own scales."""
     mark = rubric.aggregate.pass_mark
-    veto = " and no veto strikes" if any(c.veto for c in rubric.criteria) else ""
+    veto = " and no veto strikes" if any(vetoes_at(rubric, c) != NEVER for c in rubric.criteria) else ""
     if mark == 0:
         return f"Every turn that is scored passes{', unless a veto strikes' if veto else ''}."
     begin = f"A turn passes at {mark:.0%} or more{veto}"
+    if rubric.aggregate.scoring == "implicit":
+        return f"{begin}: {1 + mark * 9:.3g} on the judge's scale of 1 to 10."
     if rubric.aggregate.method == "points":
         return f"{begin}: {mark:.0%} of the points to be had, with what faults take away."
+    if rubric.aggregate.method == "saturating":
+        return f"{begin}, of what can be earned where the first steps count most."
     scales = {c.scale for c in rubric.criteria}
     if len(scales) != 1:
         return f"{begin}; each criterion counts from 0% at the low end of its scale to 100% at the high end."

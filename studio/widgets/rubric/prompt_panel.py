@@ -8,8 +8,9 @@ from db import dialogues
 from pipeline.parts import missing, parts_of
 from pipeline.turns import Turn, turns_of
 from rubrics.load import dump_rubric
+from rubrics.overall import as_asked
 from rubrics.render import PART_TITLES, answer_schema, parts_text, rubric_text
-from rubrics.schema import Criterion, Part, Rubric
+from rubrics.schema import OVERALL, Criterion, Part, Rubric
 from studio import service
 from studio.widgets.names import escaped
 from studio.widgets.rubric import bodies
@@ -59,11 +60,14 @@ def prompt_panel(work: Work) -> None:
 
 
 def asked_together(rubric: Rubric, focus: str) -> list[Criterion]:
-    """The criteria of one call: those that read what the one in focus reads; without a focus, the first call's.
+    """The criteria of one call: those that read what the one in focus reads; without a focus, the first call's. Where a
+    judge gives one score for the whole, the one in focus is a part of that question.
 
     Empty when a rule is in focus: it is counted, and no judge is asked.
     """
-    judged = [c for c in rubric.criteria if c.kind != "rule"]
+    asked = as_asked(rubric)
+    focus = focus if focus in (WHOLE, *asked.ids) or asked is rubric else OVERALL
+    judged = [c for c in asked.criteria if c.kind != "rule"]
     first = next((c for c in judged if focus in (c.id, WHOLE)), None)
     return [c for c in judged if first and set(c.reads) == set(first.reads)]
 
@@ -72,7 +76,7 @@ def _prompt(rubric: Rubric, asked: list[Criterion]) -> None:
     if not asked:
         st.caption("This one is counted: no judge is asked.")
         return
-    calls = len({c.reads for c in rubric.criteria if c.kind != "rule"})
+    calls = len({c.reads for c in as_asked(rubric).criteria if c.kind != "rule"})
     names = ", ".join(escaped(c.name or c.id) for c in asked)
     st.caption(
         f"Of {calls} calls a turn, the one that asks: {names}." if calls > 1 else f"One call a turn asks: {names}."

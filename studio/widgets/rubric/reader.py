@@ -8,11 +8,11 @@ import streamlit as st
 
 from rubrics.schema import Criterion, Example, Rubric, Source
 from studio.widgets.rubric.criterion_link import follow_criterion
-from studio.widgets.rubric.effects import limits_words, pass_words
+from studio.widgets.rubric.effects import held_back_words, limits_words, one_number_words, pass_words
 from studio.widgets.rubric.words import (
     KINDS,
-    METHODS,
     SEVERITIES,
+    limit_words,
     reads_words,
     reward_words,
     share_words,
@@ -53,7 +53,7 @@ def _head(rubric: Rubric) -> str:
         facts.append(("Solved", f"when “{_name(rubric, rubric.aggregate.solved_by)}” holds and nothing else fails"))
     if rubric.purpose == "score":
         weights = rubric.reward
-        facts.append(("One number", METHODS[rubric.aggregate.method]))
+        facts.append(("One number", one_number_words(rubric)))
         facts.append(("Passing", pass_words(rubric)))
         facts.append(("Reward", reward_words(weights.format, weights.emotion, weights.rubric)))
         facts.append(("The judge", limits_words(rubric.calibration)))
@@ -116,6 +116,8 @@ def _effects(rubric: Rubric, criterion: Criterion) -> list[tuple[str, str]]:
     facts += [("Severity", criterion.severity)] if criterion.severity != "none" else []
     if criterion in rubric.criteria:
         facts += [("Effect", share)] if (share := share_words(rubric, criterion)) else []
+        facts += [("Limit", limit)] if (limit := limit_words(rubric, criterion)) else []
+        facts += [("At its worst", told)] if (told := held_back_words(rubric, criterion)) else []
         facts += [("Veto", veto_words(criterion.veto.at_or_below, criterion.scale))] if criterion.veto else []
     return facts + ([("The judge sees", reads_words(criterion.reads))] if criterion.kind != "rule" else [])
 

@@ -31,9 +31,9 @@ _FIELD_OF = {
     "H": "question",
 }
 _FIELDS = ("name", "question", "kind", "anchors", "points", "rule", "weight", "severity", "veto", "reads", "examples")
-_SHOWN_WITH = {"points": "kind", "rule": "kind", "severity": "weight", "veto": "weight"}
+_SHOWN_WITH = {"points": "kind", "rule": "kind", "severity": "weight", "veto": "weight", "limited_by": "weight"}
 # Faults of a criterion as a whole name no field; what they are about stands in their words.
-_SAID_BY = {"anchor": "anchors", "points": "kind", "rule": "kind", "example": "examples", "veto": "weight"}
+_SAID_BY = {"anchor": "anchors", "example": "examples", **_SHOWN_WITH}
 
 
 class Found(NamedTuple):

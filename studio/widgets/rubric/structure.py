@@ -92,9 +92,14 @@ def merge(body: Body, criterion_id: str, other_id: str, name: str, used: Collect
 
 
 def archive(body: Body, criterion_id: str, heir: str | None = None) -> None:
-    """Take a criterion out of use and keep it. A gate that was solved by it is solved by its `heir`, if it has one."""
+    """Take a criterion out of use and keep it. A gate that was solved by it, and criteria that it limits, go over to
+    its `heir`, if it has one; else it is for an author to say what becomes of them.
+    """
     kept = criteria(body).pop(_place(body, criterion_id))
     body["archived"] = sorted([*archived(body), kept], key=lambda one: str(one["id"]))
+    for one in criteria(body) if heir else ():
+        if one.get("limited_by") == criterion_id:
+            set_field(one, "limited_by", heir if heir != one["id"] else None, None)
     if heir and body.get("aggregate", {}).get("solved_by") == criterion_id:
         body["aggregate"] = {**body["aggregate"], "solved_by": heir}
 

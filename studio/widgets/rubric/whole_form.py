@@ -4,14 +4,16 @@ from functools import partial
 
 import streamlit as st
 
-from rubrics.schema import Calibration
+from rubrics.schema import Aggregate, Calibration
 from studio.widgets.names import escaped
 from studio.widgets.rubric import bodies, fields
 from studio.widgets.rubric.bodies import Body
-from studio.widgets.rubric.effects import approvers_words, limits_words, pass_words
+from studio.widgets.rubric.effects import approvers_words, limits_words, pass_words, saturation_words
+from studio.widgets.rubric.severity_form import severity_form
 from studio.widgets.rubric.words import METHODS, PURPOSES, reward_words
 from studio.widgets.rubric.work import Work
 
+SATURATION: float = Aggregate.model_fields["saturation"].default
 REWARDS = {"format": "Format", "emotion": "Emotion", "rubric": "This rubric"}
 # Label and step of each limit: whole numbers by ones, kappa by hundredths, shares in percent.
 LIMITS: dict[str, tuple[str, float]] = {
@@ -37,6 +39,7 @@ def whole_form(work: Work) -> None:
     )
     if purpose == "score":
         _method(body)
+        severity_form(body)
         _reward(body)
         _limits(body)
     elif purpose == "gate":
@@ -55,20 +58,36 @@ def _method(body: Body) -> None:
             aggregate.get("method", "weighted_mean"),
             shown,
             METHODS.__getitem__,
-            partial(_set_part, body, "aggregate", "method", "weighted_mean"),
+            partial(bodies.set_part, body, "aggregate", "method", "weighted_mean"),
         )
     with right:
         fields.number(
             "Pass mark, in %",
             "pass_mark",
             round(100 * float(aggregate.get("pass_mark", 0.5)), 2),
-            lambda percent: _set_part(body, "aggregate", "pass_mark", 0.5, round(percent / 100, 4)),
+            lambda percent: bodies.set_part(body, "aggregate", "pass_mark", 0.5, round(percent / 100, 4)),
             step=5.0,
             min_value=0.0,
             max_value=100.0,
         )
+    if aggregate.get("method") == "saturating":
+        _saturation(body, float(aggregate.get("saturation", SATURATION)))
     with st.container(key="pass_words"):
         st.caption(pass_words(bodies.lenient(body)))
+
+
+def _saturation(body: Body, saturation: float) -> None:
+    with st.columns([2, 1])[0]:
+        fields.number(
+            "How fast returns diminish",
+            "saturation",
+            saturation,
+            partial(bodies.set_part, body, "aggregate", "saturation", SATURATION),
+            min_value=0.1,
+            max_value=20.0,
+        )
+    with st.container(key="saturation_words"):
+        st.caption(saturation_words(saturation))
 
 
 def _approvers(body: Body) -> None:
@@ -94,7 +113,7 @@ def _reward(body: Body) -> None:
                 label,
                 f"reward_{name}",
                 weights[name],
-                partial(_set_part, body, "reward", name, 1.0),
+                partial(bodies.set_part, body, "reward", name, 1.0),
                 min_value=0.0,
             )
     st.caption(reward_words(weights["format"], weights["emotion"], weights["rubric"]))
@@ -123,7 +142,7 @@ def _limits(body: Body) -> None:
 
 def _set_limit(body: Body, name: str, is_share: bool, value: float) -> None:
     default = Calibration.model_fields[name].default
-    _set_part(body, "calibration", name, default, round(value / 100, 4) if is_share else value)
+    bodies.set_part(body, "calibration", name, default, round(value / 100, 4) if is_share else value)
 
 
 def _solved_by(body: Body) -> None:
@@ -134,12 +153,5 @@ def _solved_by(body: Body) -> None:
         body.get("aggregate", {}).get("solved_by"),
         list(names),
         lambda cid: escaped(names.get(cid, str(cid))),
-        partial(_set_part, body, "aggregate", "solved_by", None),
+        partial(bodies.set_part, body, "aggregate", "solved_by", None),
     )
-
-
-def _set_part(body: Body, part: str, field: str, default: object, value: object) -> None:
-    """One field of a part that vanishes from the body when nothing is left in it."""
-    piece = dict(body.get(part, {}))
-    bodies.set_field(piece, field, value, default)
-    bodies.set_field(body, part, piece, {})

@@ -32,7 +32,12 @@ METHODS = {
     "weighted_mean": "Weighted mean of all criteria",
     "points": "Points earned out of the points to be had",
     "minimum": "The worst criterion decides",
+    "saturating": "Diminishing returns: the first steps count most",
     "gate": "Fails when any criterion is at its lowest",
+}
+SCORINGS = {
+    "explicit": "Each criterion by itself",
+    "implicit": "One overall score, with the whole rubric in view",
 }
 STATES: dict[VersionState, tuple[str, str, str]] = {
     "approved": ("Approved", "green", ":material/verified:"),
@@ -55,6 +60,7 @@ _FIELDS = {
     "reads": "What the judge sees",
     "severity": "Severity",
     "veto": "Veto",
+    "limited_by": "Counts only as far as",
     "rule": "Word limit",
     "use_when": "Use when",
     "avoid_when": "Do not use when",
@@ -63,6 +69,11 @@ _FIELDS = {
     "aggregate.method": "How scores become one number",
     "aggregate.solved_by": "Solved by",
     "aggregate.pass_mark": "Pass mark",
+    "aggregate.saturation": "How fast returns diminish",
+    "aggregate.scoring": "How the judge scores",
+    "aggregate.red_veto": "Red at its worst sets the reward to 0",
+    "aggregate.yellow_cap": "Yellow at its worst keeps the reward at or below",
+    "aggregate.yellow_penalty": "Each yellow at its worst takes off",
     "approvers": "How many must approve",
     "calibration.min_labels": "Labels that a judge is held against",
     "calibration.min_agreement": "Least agreement of the judge with people",
@@ -101,7 +112,12 @@ def value_words(change: Change, value: str | None) -> str:
         return ""
     if change.field == "reads":
         return reads_words([part for part in PARTS if part in value.split(", ")])
-    known: dict[str, dict[Any, str]] = {"severity": SEVERITIES, "kind": KINDS, "aggregate.method": METHODS}
+    known: dict[str, dict[Any, str]] = {
+        "severity": SEVERITIES,
+        "kind": KINDS,
+        "aggregate.method": METHODS,
+        "aggregate.scoring": SCORINGS,
+    }
     return known.get(change.field, {}).get(value, value)
 
 
@@ -120,7 +136,16 @@ def share_words(rubric: Rubric, criterion: Criterion) -> str:
         return "Decides the rubric's score when it is the worst"
     whole = sum(c.weight for c in rubric.criteria)
     share = criterion.weight / whole if whole else 0.0
+    if rubric.aggregate.scoring == "implicit":
+        return f"The judge is told its weight, {criterion.weight:g}, and gives one score for the whole"
     return f"Counts for {share:.0%} of the rubric's score (weight {criterion.weight:g})"
+
+
+def limit_words(rubric: Rubric, criterion: Criterion) -> str:
+    """The other criterion that this one counts no further than; "" where nothing limits it."""
+    names = {c.id: c.name or c.id for c in rubric.criteria}
+    other = criterion.limited_by
+    return f"Counts only as far as “{names.get(other, other)}” is met" if other else ""
 
 
 def veto_words(at_or_below: float, scale: tuple[int, int]) -> str:

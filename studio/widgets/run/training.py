@@ -15,10 +15,10 @@ class Panel(NamedTuple):
 
     axis: str
     metrics: dict[str, str]
-    ends: tuple[float | None, float | None] | None = None
+    ends: tuple[float, float] | None = None
+    from_zero: bool = False
 
 
-_FROM_0 = (0.0, None)
 _SHARE = (-0.03, 1.03)
 _PANELS: dict[str, Panel] = {
     "Reward": Panel("Mean reward (0–1)", {"reward": "Reward"}, _SHARE),
@@ -45,11 +45,15 @@ _PANELS: dict[str, Panel] = {
         "Share of verdicts", {"judge/failed": "Failed", "judge/cached": "From the cache"}, _SHARE
     ),
     "Judge: time of a call": Panel(
-        "Seconds", {"judge/latency_s": "Mean", "judge/p95_s": "95 % took no longer"}, _FROM_0
+        "Seconds", {"judge/latency_s": "Mean", "judge/p95_s": "95 % took no longer"}, from_zero=True
     ),
-    "Judge: cost": Panel("At the endpoint’s prices", {"judge/cost": "This step", "total/cost": "So far"}, _FROM_0),
+    "Judge: cost": Panel(
+        "At the endpoint’s prices", {"judge/cost": "This step", "total/cost": "So far"}, from_zero=True
+    ),
     "Judge: verdicts so far": Panel(
-        "Verdicts", {"total/verdicts": "All", "total/failed": "Failed", "total/cached": "From the cache"}, _FROM_0
+        "Verdicts",
+        {"total/verdicts": "All", "total/failed": "Failed", "total/cached": "From the cache"},
+        from_zero=True,
     ),
     "Learning rate": Panel("Learning rate", {"learning_rate": "Learning rate"}),
     "Gradient": Panel("Norm of the gradient", {"grad_norm": "Norm"}),
@@ -83,5 +87,5 @@ def _grid(metrics: pd.DataFrame, panels: dict[str, Panel]) -> None:
         for title, panel in panels.items():
             with st.container():
                 st.markdown(f"**{title}**")
-                figure = charts.lines(metrics, panel.metrics, panel.axis, panel.ends)
+                figure = charts.lines(metrics, panel.metrics, panel.axis, panel.ends, panel.from_zero)
                 charts.draw(figure, f"chart_{title}", f"{title} over the steps of the training")
