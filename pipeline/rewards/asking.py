@@ -1,7 +1,9 @@
 """A judge for rewards: opened when it is first needed, left behind when it is pickled."""
 
 import asyncio
+import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.judge import Judge, Verdict
     from pipeline.turns import Turn
 
+WAIT_S = 2.0  # for connections to close when nobody needs them any more
 SPENT = ("calls", "tokens_in", "tokens_out", "cost")
 
 
@@ -25,11 +28,12 @@ class LazyJudge:
         self._cache = Path(cache)
         self._judge: Judge | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._at_end: weakref.finalize[Any, LazyJudge] | None = None
         self._spent_before = dict.fromkeys(SPENT, 0.0)
 
     def __getstate__(self) -> dict[str, Any]:
         """What was spent goes along, open connections stay behind."""
-        return self.__dict__ | {"_judge": None, "_loop": None, "_spent_before": self.spent}
+        return self.__dict__ | {"_judge": None, "_loop": None, "_at_end": None, "_spent_before": self.spent}
 
     async def verdicts(self, turns: "Sequence[Turn]") -> "list[list[Verdict]]":
         """The verdicts of every turn, in the order of `turns`; a call that fails is a verdict without a score."""
@@ -53,6 +57,8 @@ class LazyJudge:
             self._spent_before, self._loop = self.spent, loop
             cache = VerdictCache(self._cache)
             self._judge = Judge(Client(self.endpoint), self.rubric, cache, rubric_version=self.rubric_version)
+            # A trainer ends without telling its rewards, and its event loop with the interpreter.
+            self._at_end = weakref.finalize(self, _close_on, loop, self._judge)
         return self._judge
 
     @property
@@ -65,5 +71,21 @@ class LazyJudge:
         """Close connections and cache; on the loop that made the calls. A later call opens them again."""
         if self._judge:
             self._spent_before, judge, self._judge = self.spent, self._judge, None
-            await judge.client.__aexit__(None, None, None)
-            judge.cache.close()
+            if self._at_end:
+                self._at_end.detach()
+            await _close(judge)
+
+
+async def _close(judge: "Judge") -> None:
+    await judge.client.__aexit__(None, None, None)
+    judge.cache.close()
+
+
+def _close_on(loop: asyncio.AbstractEventLoop, judge: "Judge") -> None:
+    """Close on the loop that made the calls, if that still runs; only another thread can wait for it."""
+    if not loop.is_running():
+        return
+    closing = asyncio.run_coroutine_threadsafe(_close(judge), loop)
+    if asyncio._get_running_loop() is not loop:
+        with suppress(TimeoutError, RuntimeError):
+            closing.result(timeout=WAIT_S)

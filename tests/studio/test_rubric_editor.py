@@ -127,6 +127,36 @@ def test_every_field_of_a_criterion_reaches_the_draft(editing: Open) -> None:
     }
 
 
+def test_diminishing_returns_severities_and_limits_reach_the_draft_and_are_said_in_words(editing: Open) -> None:
+    at = editing("ines", "")
+    at.selectbox(key="aggregate_method").set_value("saturating").run()
+    at.number_input(key="saturation").set_value(5.0)
+    at.selectbox(key="red_veto").set_value(True)
+    at.selectbox(key="yellow_way").set_value("yellow_cap").run()
+    at.number_input(key="yellow_cap").set_value(40.0).run()
+    assert not at.exception
+    told = {"method": "saturating", "saturation": 5.0, "red_veto": True, "yellow_cap": 0.4}
+    assert stored().body["aggregate"] == told
+    assert "Half way up its scale a criterion has earned 92% of what it can earn." in page_text(at)
+    at.selectbox(key="yellow_way").set_value("yellow_penalty").run()
+    assert {"yellow_cap", "yellow_penalty"} & stored().body["aggregate"].keys() == {"yellow_penalty"}
+    at.button(key="part_empathy").click().run()
+    at.selectbox(key="limited_by_empathy").set_value("safety").run()
+    assert criterion("empathy")["limited_by"] == "safety"
+    assert "Counts only as far as “Safety” is met" in page_text(at)
+    at.selectbox(key="severity_empathy").set_value("yellow").run()
+    assert "At its lowest it takes 10% off the reward, being yellow" in page_text(at)
+
+
+def test_one_overall_score_shows_its_own_question(editing: Open) -> None:
+    at = editing("ines", "")
+    at.session_state["prompt_open"] = True
+    at.selectbox(key="scoring").set_value("implicit").run()
+    assert not at.exception
+    assert stored().body["aggregate"] == {"scoring": "implicit"}
+    assert "how well does the reply do by all of the following?" in "\n".join(code.value for code in at.code)
+
+
 def test_pass_mark_and_approvers_are_saved_and_said_in_words(editing: Open) -> None:
     at = editing("ines", "")
     assert "A turn passes at 50% or more and no veto strikes: 3 on the scale of 1 to 5, on the weighted" in page_text(
