@@ -23,6 +23,7 @@ from pipeline.turns import Turn
 from pipeline.weighing import weighed
 from rubrics.overall import as_asked
 from rubrics.schema import Criterion, Part, Rubric
+from rubrics.severity import holds_back
 
 Outcome = Literal[
     "scored", "abstained", "parse_failed", "refused", "truncated", "timeout", "http_error", "budget_stopped"
@@ -64,9 +65,9 @@ class Judge:
     """Judges turns by one rubric version. Several may share a client and a cache.
 
     `only` names the criteria to judge, where not all of them are. `weighted` scores are means over the judge's own
-    probabilities where the endpoint gives them (`pipeline.weighing`); criteria that veto, and gates, keep whole ones.
-    `criteria` are those judged, in the rubric's order. `validity` counts verdicts asked for and verdicts scored, by how
-    many criteria shared the call.
+    probabilities where the endpoint gives them (`pipeline.weighing`); what can veto or caution, and gates, keep whole
+    ones. `criteria` are those judged, in the rubric's order. `validity` counts verdicts asked for and verdicts scored,
+    by how many criteria shared the call.
     """
 
     def __init__(
@@ -177,7 +178,12 @@ class Judge:
             found = find_answer(reply.text, {criterion.id for criterion in criteria}, shown)
         except BadAnswer as error:
             return dict.fromkeys((c.id for c in criteria), (Reading(None, str(error), error.fault), "stated"))
-        return {criterion.id: _weighed(reply, found, criterion) for criterion in criteria}
+        return {
+            criterion.id: (reading(found.answer, criterion), "stated")
+            if holds_back(self.rubric, criterion)
+            else _weighed(reply, found, criterion)
+            for criterion in criteria
+        }
 
     def _count(self, together: int, verdicts: Mapping[str, Verdict]) -> None:
         counts = self.validity.setdefault(together, Counter())
@@ -239,7 +245,7 @@ def _known(verdict: Verdict) -> Known:
 
 def _weighed(reply: Reply, found: Found, criterion: Criterion) -> tuple[Reading, Scoring]:
     stated = reading(found.answer, criterion)
-    if stated.score is None or criterion.veto:
+    if stated.score is None:
         return stated, "stated"
     score = weighed(reply.text, found, criterion, reply.logprobs)
     return (stated, "fell_back") if score is None else (stated._replace(score=score), "weighted")

@@ -92,7 +92,11 @@ class RubricReward:
         self.__name__ = name or f"{rubric.id}_by_{endpoint.name}"
 
     async def __call__(self, *, completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        """TRL's call; nothing that a judge does wrong raises here."""
+        """TRL's call. A judge call that fails raises nothing.
+
+        Raises EndpointGone when the endpoint answers nobody any more, which ends the training: to go on would teach
+        nothing and look like training.
+        """
         return [scored.alone for scored in await self.scored(completions=completions, **columns)]
 
     async def scored(

@@ -40,7 +40,11 @@ class WholeReward:
         log_metric: LogMetric | None = None,
         **columns: Any,
     ) -> list[float | None]:
-        """TRL's call; nothing that a judge does wrong raises here."""
+        """TRL's call. A judge call that fails raises nothing.
+
+        Raises EndpointGone when the endpoint answers nobody any more, which ends the training: to go on would teach
+        nothing and look like training.
+        """
         keep_texts_out_of_logs()
         turns = turns_of_call(completions, prompts, columns)
         verdicts = await self.verdicts(turns) if needs_judge(self.rubric) else [[] for _ in turns]

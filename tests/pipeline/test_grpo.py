@@ -277,7 +277,7 @@ def test_one_prompt_fills_a_step_of_several_groups(tmp_path: Path, judge: Loopba
     assert run.status().done == 1
 
 
-def test_steps_must_hold_whole_groups(tmp_path: Path) -> None:
+def test_steps_must_hold_whole_groups(tmp_path: Path, judge: LoopbackJudge) -> None:
     with pytest.raises(UserError, match=r"batch_size: 6 completions do not make whole groups of 4"):
         grpo.run(new_run(tmp_path, batch_size=6), tmp_path)
 
