@@ -1,7 +1,8 @@
 """A judge beside people on the same turns, for one version of a rubric: what `rubrics.calibration` measures.
 
-* Verdicts are those of scoring runs that asked the judge at temperature 0, as training does, by that very version. Of a
-  turn judged twice the newest verdict counts; one that failed is counted as failed and is no score.
+* Verdicts are those of scoring runs that asked the judge as training does, at temperature 0 and unweighted, by that
+  very version; a panel is a judge of its own. Of a turn judged twice the newest verdict counts; one that failed is
+  counted as failed and is no score.
 * People's labels are what they marked by that version: in dialogues that they finished (flags), or scored.
 * Gold goes before people: what was settled, or set as the reference, by that version.
 """
@@ -31,6 +32,7 @@ _JUDGES = """
     FROM verdicts v JOIN runs r USING (run_id)
     WHERE r.stage = 'score' AND v.rubric_hash = ? AND judge <> 'rule'
         AND coalesce(TRY_CAST(json_extract_string(r.config, '$.temperature') AS DOUBLE), 0) = 0
+        AND coalesce(TRY_CAST(json_extract_string(r.config, '$.weighted') AS BOOLEAN), false) = false
     GROUP BY judge ORDER BY newest DESC, judge
 """
 _JUDGED = """
@@ -38,6 +40,7 @@ _JUDGED = """
     FROM verdicts v JOIN runs r USING (run_id) JOIN dialogues d USING (dialogue_id)
     WHERE r.stage = 'score' AND v.rubric_hash = ? AND v.judge = ?
         AND coalesce(TRY_CAST(json_extract_string(r.config, '$.temperature') AS DOUBLE), 0) = 0
+        AND coalesce(TRY_CAST(json_extract_string(r.config, '$.weighted') AS BOOLEAN), false) = false
     QUALIFY row_number() OVER (PARTITION BY v.dialogue_id, v.turn_index, v.criterion_id
         ORDER BY r.created_at DESC, v.run_id DESC, v.sample_index, v.replicate) = 1
 """

@@ -59,7 +59,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "grpo": Command(
         "train a model by GRPO on the format, emotion and rubric rewards",
-        "grpo --out out/grpo --inputs dialogues.jsonl --rubric kardia-empathy.yaml --model out/sft/model",
+        "grpo --out out/grpo --inputs dialogues.jsonl --rubric kardia-empathy.yaml --gate gate.json",
         _STAGE,
     ),
     "evaluate": Command(

@@ -85,8 +85,14 @@ def _mean(name: str, values: Array, clusters: Clusters, draws: int) -> Measure:
     return over_dialogues(name, rows, clusters, lambda sums: np.asarray(sums[:, 0] / sums[:, 1]), draws)
 
 
+def whole(scores: Array) -> Array:
+    """Scores as whole ones: a panel's median can lie between two, and then the lower one counts."""
+    return np.asarray(np.ceil(scores - 0.5))
+
+
 def _place(scores: Array, levels: Sequence[int]) -> NDArray[np.int64]:
-    """Which level each score is. Raises ValueError for one between or beyond them."""
+    """Which level each score is. Raises ValueError for one beyond them."""
+    scores = whole(scores)
     places = np.searchsorted(np.array(levels, float), scores)
     if len(scores) and (places.max() >= len(levels) or (np.array(levels, float)[places] != scores).any()):
         raise ValueError(f"a score is none of {', '.join(map(str, levels))}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rubrics.calibration.agreeing import Clusters, difference, kappa, rank_correlation, same
+from rubrics.calibration.agreeing import Clusters, difference, kappa, rank_correlation, same, whole
 from rubrics.calibration.corrected import Corrected, corrected
 from rubrics.calibration.fault import Fault
 from rubrics.calibration.paired import Paired, others_consensus
@@ -98,7 +98,7 @@ def calibrate(paired: Paired, draws: int = DRAWS) -> Calibrated:
         difference=difference(judge, truth, clusters, draws),
         missed=missed,
         false_alarms=alarmed,
-        confusion=_confusion(truth, judge, paired.levels),
+        confusion=_confusion(truth, whole(judge), paired.levels),
         length=rank_correlation(judge, words, clusters, draws),
         length_people=rank_correlation(truth, words, clusters, draws),
         ceiling=_ceiling(paired, draws),

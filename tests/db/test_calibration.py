@@ -73,6 +73,7 @@ def test_scores_of_a_scale_and_the_newest_verdict_of_a_turn(store: Store) -> Non
     judge(store, "r2", [Judged("d0", 0, [5])], "warmth")
     judge(store, "r3", [Judged("d0", 1, [1])], "warmth", stage="grpo")
     judge(store, "r4", [Judged("d0", 1, [4])], "warmth", temperature=0.7)
+    judge(store, "r5", [Judged("d0", 1, [3.4])], "warmth", weighted=True)
     one = pairs(store, "warmth")["warm"]
     np.testing.assert_array_equal(one.judge, [5, 2])
     np.testing.assert_array_equal(one.truth, [3, 5])

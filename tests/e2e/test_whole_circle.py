@@ -97,6 +97,7 @@ def training_is_refused(page: Page) -> None:
     start_form(page, "Train with GRPO")
     expect(page.locator(".st-key-gate_line")).to_contain_text("Relevance has 0 labels, at least 30 are needed")
     expect(page.locator(".st-key-submit_run button")).to_be_disabled()
+    open_page(page, "Home")
 
 
 def let_the_judge_through(page: Page) -> None:

@@ -259,6 +259,13 @@ def test_the_map_is_scikit_learns_isotonic_regression_and_never_saw_the_dialogue
     assert "too few for a map" in few.corrected.mapped.why
 
 
+def test_a_panel_between_two_scores_is_taken_for_the_lower_one() -> None:
+    found = calibrate(paired([3.5, 1.5, 5.0], [[3], [1], [5]], (1, 5), None))
+    assert found.agreement.value == 1.0
+    assert [found.confusion[level][level] for level in (0, 2, 4)] == [1, 1, 1]
+    assert found.difference.value == pytest.approx(1 / 3)
+
+
 def test_a_score_beyond_the_scale_is_a_fault_of_the_caller() -> None:
     with pytest.raises(ValueError, match="none of 1, 2, 3, 4, 5"):
         calibrate(paired([6, 1], [1, 1], (1, 5), None))

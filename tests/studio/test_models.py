@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 
 import pytest
@@ -98,3 +99,20 @@ def test_each_run_of_the_chain_is_one_group() -> None:
         ["model", "run"],
         ["run", "rubric"],
     ]
+
+
+def test_a_model_trained_past_the_gate_says_so_first_and_so_does_every_model_built_on_it(
+    open_page: Open, store: Store
+) -> None:
+    first = run_dirs.trained(store, "grpo")
+    given = {"by": "ines", "name": "Dr. Ines Okafor", "at": "2026-11-27T10:00:00.000", "judge": "embedded/m"}
+    given |= {"reason": "<i>Only</i> to try it.", "rubric_hash": "f" * 64, "shortfalls": ["Safety has 0 labels"]}
+    request = first.path / "request.json"
+    request.write_text(json.dumps({**json.loads(request.read_text()), "override": given}))
+    second = run_dirs.trained(store, "grpo", parents=[first.run_id])
+    assert texts(open_page()).count("Gate overridden") == 2
+    for model in (first, second):
+        at = open_page(model=model.run_id)
+        assert "Gate overridden by Dr\\. Ines Okafor" in at.warning[0].value
+        told = texts(at)
+        assert "&lt;i&gt;Only&lt;/i&gt; to try it. (What did not suffice: Safety has 0 labels)" in told

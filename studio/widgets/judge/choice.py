@@ -107,6 +107,14 @@ def _nothing_at_all() -> None:
 def _not_judged(version: Version) -> None:
     """What people have marked, and the way to have a judge say something of it."""
     count = len(calibration.labelled(service.store(), version))
+    if not count:
+        st.info(
+            "Nobody has marked a dialogue by this version yet, so no judge can be held against people. Mark some in "
+            "Audit, then score them.",
+            icon=":material/balance:",
+        )
+        st.page_link("app_pages/audit.py", label="Go to Audit", icon=":material/forum:")
+        return
     told = f"People have marked {count:,} dialogue{'s' if count != 1 else ''} by this version"
     st.info(
         f"This judge has not been asked by this version. {told}; a run that scores them puts it beside people.",
