@@ -185,15 +185,25 @@ class Journal:
             self.ends.pop(dialogue_id, None)
 
 
-def read_lines(file: Path, start: int = 0) -> Iterator[Line]:
-    """The lines of a journal from a byte offset on, one at a time; a torn last line is left out."""
+def read_lines(file: Path) -> Iterator[Line]:
+    """The lines of a journal, one at a time; a torn last line is left out."""
+    return (line for line, _ in read_lines_from(file, 0))
+
+
+def read_lines_from(file: Path, start: int) -> Iterator[tuple[Line, int]]:
+    """As `read_lines`, from the byte on where a line begins; each with the byte where the next one does."""
     if not file.is_file():
         return
     with file.open("rb") as handle:
-        handle.seek(start)
+        began = handle.seek(start)
         for number, line in enumerate(handle, start=1):
-            if line.endswith(b"\n"):
-                yield _parsed(line, f"{file} line {number}")
+            if not line.endswith(b"\n"):
+                return
+            start += len(line)
+            yield (
+                _parsed(line, f"{file}, {number} lines after byte {began}" if began else f"{file} line {number}"),
+                start,
+            )
 
 
 def _parsed(line: bytes, where: str) -> Line:

@@ -37,7 +37,8 @@ class RegenerateConfig(_Config):
     )
     embedder: str = Field("", description="endpoint whose embeddings find near-copies; words do when left out")
     min_exchanges: int = Field(2, ge=0, description="fewer exchanges than that are marked as too short")
-    engine: Literal["local", "ray"] = Field("local", description="local, or ray: a cluster that has been joined")
+    engine: Literal["local", "ray"] = Field("local", description="local, or ray: on the cluster of RAY_ADDRESS")
+    actors: int = Field(0, ge=0, description="with ray: how many processes write; 0 is one a node")
 
 
 class ScoreConfig(_Config):

@@ -19,31 +19,28 @@ Outputs: see `pipeline.attempt_outputs`; outputs/attempts.jsonl is the journal t
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from pipeline.attempt_outputs import write_outputs
-from pipeline.attempts import EndedBy, Journal
+from pipeline.attempts import EndedBy, Journal, Tally
 from pipeline.cache import VerdictCache
-from pipeline.client import Client
 from pipeline.configs import RegenerateConfig
 from pipeline.dialogue_loop import RoleFailed
 from pipeline.embedded import connect
 from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
-from pipeline.engines.local import how_many, roles, side_by_side
+from pipeline.engines.local import Used, check_failures, how_many, roles, side_by_side, used_by
 from pipeline.filters.ask import filters_for
 from pipeline.filters.run import Filters
 from pipeline.live import Bar, in_words
 from pipeline.rundir import RunDir
 from pipeline.seeds import Seed, seeds_of
-from pipeline.spending import Spending
 from pipeline.stage import Cancelled, unless_cancelled
 from rubrics.errors import UserError
 
-FAILURES_IN_A_ROW = 3
 IN_WORDS: dict[EndedBy, str] = {
     "solved": "solved",
     "max_exchanges": "at the cap of exchanges",
@@ -60,21 +57,14 @@ def run(run: RunDir, home: Path) -> None:
     """
     config = RegenerateConfig.model_validate(run.request().config)
     seeds = seeds_of(run)
-    journal = Journal(run)
     with ExitStack() as stack:
-        stack.callback(journal.close)
         names = sorted({config.user, config.assistant, config.evaluator, config.judge or config.evaluator})
         live = {name: stack.enter_context(connect(endpoint(home, name), home)) for name in names}
         live = {name: ready(one, home) for name, one in live.items()}
         cache = VerdictCache(home / "cache" / "verdicts.sqlite")
         stack.callback(cache.close)
-        try:
-            stopped_by = asyncio.run(_write_all(run, config, journal, seeds, live, cache))
-        except BaseException:
-            # A dialogue that a resume may take up again would come out under the same id with other words: it waits.
-            write_outputs(run, seeds, journal.is_final, Filters(config.min_exchanges))
-            raise
-        journal.sync()
+        stopped_by = _write_all(run, config, seeds, live, cache)
+        journal = stack.enter_context(closing(Journal(run)))
         is_over = not stopped_by and any(map(journal.is_final, journal.ends))
         chosen = journal.ends.__contains__ if is_over else journal.is_final
         write_outputs(run, seeds, chosen, asyncio.run(filters_for(run, home, seeds, chosen, live, cache)))
@@ -83,44 +73,82 @@ def run(run: RunDir, home: Path) -> None:
     _sum_up(run, journal)
 
 
-async def _write_all(
-    run: RunDir,
-    config: RegenerateConfig,
-    journal: Journal,
-    seeds: Mapping[str, Seed],
-    live: Mapping[str, Endpoint],
-    cache: VerdictCache,
+def _write_all(
+    run: RunDir, config: RegenerateConfig, seeds: Mapping[str, Seed], live: Mapping[str, Endpoint], cache: VerdictCache
 ) -> str:
-    """Write every dialogue that is not final; gives what stopped it early, or nothing."""
-    async with roles(run, live, cache, journal, config) as (loop, clients, spending):
-        watch = _Watch(run, journal, clients, len(seeds))
-        work = side_by_side(loop, spending, _waiting(journal, seeds), how_many(live.values()), watch.take_in)
-        await unless_cancelled(run, watch.along(work))
-        return _stopped(spending, journal, seeds)
+    """Write every dialogue that is not final; gives what stopped it early, or nothing.
+
+    Where something ends the run, what is final is among its outputs all the same.
+    """
+    try:
+        with closing(Journal(run)) as journal:
+            waiting = [new_id for new_id in seeds if not journal.is_final(new_id)]
+            if config.engine == "local":
+                return asyncio.run(_write_here(run, journal, seeds, live, cache))
+        return asyncio.run(_write_on_ray(run, waiting, seeds, live)) if waiting else ""
+    except BaseException:
+        with closing(Journal(run)) as journal:
+            # A dialogue that a resume may take up again would come out under the same id with other words: it waits.
+            write_outputs(run, seeds, journal.is_final, Filters(config.min_exchanges))
+        raise
 
 
-def _waiting(journal: Journal, seeds: Mapping[str, Seed]) -> Iterator[tuple[str, Seed]]:
-    return ((new_id, seed) for new_id, seed in seeds.items() if not journal.is_final(new_id))
+async def _write_here(
+    run: RunDir, journal: Journal, seeds: Mapping[str, Seed], live: Mapping[str, Endpoint], cache: VerdictCache
+) -> str:
+    """Write every dialogue that is not final in this process; gives what stopped it early, or nothing."""
+    request = run.request()
+    config = RegenerateConfig.model_validate(request.config)
+    async with roles(request, run.rubric(), live, cache, journal, config) as (loop, clients, spending):
+        waiting = ((new_id, seed) for new_id, seed in seeds.items() if not journal.is_final(new_id))
+        watch = _Watch(run, lambda: (_synced(journal).tally(), used_by(clients)), len(seeds))
+        own = (config.user, config.assistant, config.evaluator)
+        at_once = how_many(live[name] for name in dict.fromkeys(own))
+        await unless_cancelled(run, watch.along(side_by_side(loop, spending, waiting, at_once, watch.take_in)))
+        return spending.stopped_by if len(journal.ends) < len(seeds) else ""
 
 
-def _stopped(spending: Spending, journal: Journal, seeds: Mapping[str, Seed]) -> str:
-    return spending.stopped_by if len(journal.ends) < len(seeds) else ""
+async def _write_on_ray(
+    run: RunDir, waiting: list[str], seeds: Mapping[str, Seed], live: Mapping[str, Endpoint]
+) -> str:
+    """The same on a cluster, whose keeper writes the journal meanwhile."""
+    try:
+        from pipeline.engines import ray
+    except ImportError as error:
+        raise UserError("ray is not installed; run: python -m pip install -r requirements-ray.txt") from error
+    config = RegenerateConfig.model_validate(run.request().config)
+    check_reachable(live)
+    with ray.joined():
+        cluster = ray.Cluster(run, live, config.actors)
+        watch = _Watch(run, cluster.standing, len(seeds))
+        await unless_cancelled(run, watch.along(asyncio.to_thread(cluster.write, waiting)))
+        left = len(seeds) - cluster.standing()[0].ended
+    return "the budget does not allow the next dialogue" if left else ""
+
+
+def check_reachable(live: Mapping[str, Endpoint]) -> None:
+    """Raises UserError for an endpoint that only this machine can call."""
+    if away := next((one.name for one in live.values() if one.embedded), ""):
+        raise UserError(f"endpoint {away}: serves this machine alone; name an endpoint that every node can reach")
+
+
+def _synced(journal: Journal) -> Journal:
+    journal.sync()
+    return journal
 
 
 class _Watch:
     """Progress and cost in the status and on the terminal, twice a second, and the end of a run that only fails."""
 
-    def __init__(self, run: RunDir, journal: Journal, clients: list[Client], total: int) -> None:
-        self._run, self._journal, self._clients, self._total = run, journal, clients, total
+    def __init__(self, run: RunDir, standing: Callable[[], tuple[Tally, Used]], total: int) -> None:
+        self._run, self._standing, self._total = run, standing, total
         self._before = run.status()  # what earlier attempts cost
         self._failures = 0
-        self._bar = Bar(total, len(journal.ends))
+        self._bar = Bar(total, standing()[0].ended)
 
     def take_in(self, failure: RoleFailed | None) -> None:
         """Count a dialogue's end. Raises UserError at the third failure in a row."""
-        self._failures = self._failures + 1 if failure else 0
-        if self._failures >= FAILURES_IN_A_ROW:
-            raise UserError(f"{self._failures} dialogues in a row failed on {failure}; mend that endpoint, then resume")
+        self._failures = check_failures(self._failures, failure)
 
     async def along(self, work: Coroutine[Any, Any, None]) -> None:
         """Await `work`, and report meanwhile."""
@@ -135,24 +163,22 @@ class _Watch:
 
     async def _report_on(self) -> None:
         while True:
-            # Both flush to disk, in which other dialogues should get on.
-            await asyncio.to_thread(self._journal.sync)
+            # In a thread, as it flushes to disk, in which dialogues should get on.
             await asyncio.to_thread(self._report)
             await asyncio.sleep(REPORT_EVERY_S)
 
     def _report(self) -> None:
-        tally, before = self._journal.tally(), self._before
-        cost = before.cost + sum(client.cost for client in self._clients)
-        self._bar.draw(tally, cost, sum(client.calls for client in self._clients))
+        (tally, used), before = self._standing(), self._before
+        self._bar.draw(tally, before.cost + used.cost, used.calls)
         self._run.update_status(
             done=tally.ended,
             total=self._total,
             unit="dialogues",
             message=in_words(tally),
-            cost=cost,
-            tokens_in=before.tokens_in + sum(client.tokens_in for client in self._clients),
-            tokens_out=before.tokens_out + sum(client.tokens_out for client in self._clients),
-            calls=before.calls + sum(client.calls for client in self._clients),
+            cost=before.cost + used.cost,
+            tokens_in=before.tokens_in + used.tokens_in,
+            tokens_out=before.tokens_out + used.tokens_out,
+            calls=before.calls + used.calls,
         )
 
 

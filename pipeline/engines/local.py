@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
 
 from pipeline.cache import VerdictCache
 from pipeline.client import Client
@@ -10,32 +11,54 @@ from pipeline.configs import RegenerateConfig
 from pipeline.dialogue_loop import BudgetSpent, DialogueLoop, RoleFailed, Writer
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Judge
-from pipeline.rundir import RunDir
+from pipeline.rundir import Request
 from pipeline.seeds import Seed
 from pipeline.spending import Spending, Spent
+from rubrics.errors import UserError
+from rubrics.schema import Rubric
+
+FAILURES_IN_A_ROW = 3
+
+
+class Used(NamedTuple):
+    """What calls took: cost in the currency of the endpoints' prices, tokens, and how many calls there were."""
+
+    cost: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    calls: int = 0
+
+    @staticmethod
+    def total(parts: Iterable["Used"]) -> "Used":
+        """The sum over parts."""
+        return Used(*map(sum, zip(Used(), *parts, strict=True)))
 
 
 @asynccontextmanager
 async def roles(
-    run: RunDir, live: Mapping[str, Endpoint], cache: VerdictCache, journal: Writer, limits: RegenerateConfig
+    request: Request,
+    rubric: Rubric,
+    live: Mapping[str, Endpoint],
+    cache: VerdictCache,
+    journal: Writer,
+    limits: RegenerateConfig,
 ) -> AsyncIterator[tuple[DialogueLoop, list[Client], Spending]]:
     """The loop over the three roles, its clients and its budget, ready to write dialogues."""
-    request = run.request()
     config = RegenerateConfig.model_validate(request.config)
     async with AsyncExitStack() as stack:
-        clients = {name: await stack.enter_async_context(Client(one)) for name, one in live.items()}
+        names = sorted({config.user, config.assistant, config.evaluator})
+        clients = {name: await stack.enter_async_context(Client(live[name])) for name in names}
         version = request.rubric.version if request.rubric else 0
-        judge = Judge(clients[config.evaluator], run.rubric(), cache, rubric_version=version)
+        judge = Judge(clients[config.evaluator], rubric, cache, rubric_version=version)
         own = list(clients.values())
-        spending = Spending(limits, lambda: spent_by(own))
+        spending = Spending(limits, lambda: _spent(own))
         user, assistant = clients[config.user], clients[config.assistant]
         yield DialogueLoop(config, request.seed, journal, user, assistant, judge, spending.may_call), own, spending
 
 
-def spent_by(clients: Iterable[Client]) -> Spent:
+def used_by(clients: Iterable[Client]) -> Used:
     """What all calls of these clients took."""
-    clients = list(clients)
-    return Spent(sum(one.cost for one in clients), sum(one.tokens_in + one.tokens_out for one in clients))
+    return Used.total(Used(one.cost, one.tokens_in, one.tokens_out, one.calls) for one in clients)
 
 
 async def side_by_side(
@@ -76,7 +99,20 @@ async def side_by_side(
             group.create_task(one_after_another())
 
 
+def check_failures(before: int, failure: RoleFailed | None) -> int:
+    """Failures in a row, this dialogue's included. Raises UserError at the third: something is down."""
+    failures = before + 1 if failure else 0
+    if failures >= FAILURES_IN_A_ROW:
+        raise UserError(f"{failures} dialogues in a row failed on {failure}; mend that endpoint, then resume")
+    return failures
+
+
 def how_many(endpoints: Iterable[Endpoint]) -> int:
     """Dialogues at a time: one for every slot of the endpoints, and a quarter more for the time between calls."""
     slots = sum(one.max_concurrency for one in endpoints)
     return slots + max(1, slots // 4)
+
+
+def _spent(clients: Iterable[Client]) -> Spent:
+    used = used_by(clients)
+    return Spent(used.cost, used.tokens_in + used.tokens_out)

@@ -19,6 +19,7 @@ from studio.widgets.audit.flag_panel import flag_panel
 from studio.widgets.audit.flag_unclear import unclear_panel
 from studio.widgets.audit.keys import action_keys, my_keys
 from studio.widgets.audit.pane_data import is_covered
+from studio.widgets.audit.rewrite_door import rewrite_door, where_from
 from studio.widgets.audit.score_panel import score_panel
 from studio.widgets.audit.turn_example import example_door
 from studio.widgets.audit.turn_machine import machine_scores
@@ -36,6 +37,7 @@ def audit_panel(audit: Open, around: Neighbours) -> None:
             _turn_steps(audit)
             dialogue_steps(around, is_finished=audit.state.finished)
             _finish(audit)
+        where_from(audit)
         if audit.refusal:
             st.caption(f":material/visibility: You are reading only. {escaped(audit.refusal)}.")
         else:
@@ -136,4 +138,5 @@ def _marks(audit: Open, purpose: Purpose, draw: Callable[[Open, int, Version], N
                 example_door(audit, audit.turn)
             if purpose == "flags":
                 incident_door(audit, audit.turn)
+                rewrite_door(audit)
         draw(audit, audit.turn, version)

@@ -48,6 +48,7 @@ LABELS = {
     "min_exchanges": "Mark as too short below so many exchanges",
     "mode": "What is written",
     "engine": "Where",
+    "actors": "Processes",
     "embedder": "Who finds near-copies",
 }
 # What one looks at before starting; everything else has a default that is rarely wrong.
@@ -64,7 +65,7 @@ _MODELS = {"model", "base", "trained"}
 _NO_MODEL = {"": "None: the base alone"}
 # Not put to a choice here: what is written is decided by the dialogues that are chosen, and a cluster is joined and
 # told from the command line.
-HIDDEN = {"mode", "engine"}
+HIDDEN = {"mode", "engine", "actors"}
 _NOBODY = {"judge": "Who judges the answers, too", "embedder": "Nobody: by their words", "second_judge": "None"}
 
 

@@ -7,6 +7,7 @@ from db import dialogues
 from db.store import Store
 from pipeline.rundir import RunDir
 from studio import charts
+from studio.widgets.run.old_and_new import old_and_new
 from studio.widgets.run.words import amount, no_results, number
 
 _ENDS = {
@@ -14,6 +15,15 @@ _ENDS = {
     "max_exchanges": "Exchanges used up",
     "judge_failed": "Judge gave nothing",
     "call_failed": "Endpoint failed",
+}
+FILTER_WORDS = {
+    "identity": "Contradicts themselves",
+    "emotion": "Emotion jumps",
+    "decay": "Form falls apart",
+    "copy": "Nearly a copy",
+    "length": "Length",
+    "unsafe": "Unsafe turn",
+    "gate": "Never passed",
 }
 _VERDICTS = {"PASS": "Passed", "SOLVED": "Solved", "FAIL": "Sent back", None: "No verdict"}
 
@@ -33,12 +43,35 @@ def regenerated(store: Store, run: RunDir) -> None:
         st.metric("Answers written", str(len(attempts)))
         st.metric("Revisions per exchange", number(exchanges.mean(), 1))
     _read_them(store, run)
+    old_and_new(store, run)
+    _found_by_filters(run)
     _regeneration_charts(run, attempts, exchanges)
 
 
 def _none_passed(standing: pd.DataFrame) -> str:
     failing = int((standing["verdict"] == "FAIL").sum())
     return f"In {failing:,} of them no revision passed: the best one stands, and is marked."
+
+
+def _found_by_filters(run: RunDir) -> None:
+    """How many dialogues each filter marks, and why, turn by turn in a fold-out."""
+    marks = run.read_output("marks")
+    if marks is None:
+        return
+    if marks.empty:
+        st.caption(":material/check: No filter found anything to mark.")
+        return
+    marked = marks.groupby("filter")["dialogue_id"].nunique().sort_values(ascending=False)
+    told = ", ".join(f"{FILTER_WORDS.get(str(name), str(name))} {count:,}" for name, count in marked.items())
+    with st.expander(f"Marked by filters: {amount(marks['dialogue_id'].nunique(), 'dialogue')}", key="filter_marks"):
+        st.caption(f"{told}. A dialogue may be marked by several; nothing was deleted.")
+        shown = marks.assign(turn=marks["turn_index"] + 1, filter=marks["filter"].map(FILTER_WORDS))
+        st.dataframe(
+            shown[["dialogue_id", "turn", "filter", "reason"]],
+            hide_index=True,
+            column_config={"dialogue_id": "Dialogue", "turn": "Turn", "filter": "What", "reason": "Why"},
+            key="filter_table",
+        )
 
 
 def _read_them(store: Store, run: RunDir) -> None:

@@ -17,6 +17,7 @@ from studio.widgets.run.compared import compared
 from studio.widgets.run.live import metrics_so_far
 from studio.widgets.run.regenerated import regenerated
 from studio.widgets.run.training import training_charts
+from studio.widgets.run.watch import watch
 from studio.widgets.run.words import OUTCOMES, amount, no_results, number
 
 
@@ -26,6 +27,8 @@ def live_results(run: RunDir, request: Request) -> None:
         training_charts(metrics_so_far(run))
     elif request.stage == "preview":
         compared(run)
+    elif request.stage == "regenerate":
+        watch(run)
 
 
 def results(store: Store, run: RunDir, request: Request) -> None:

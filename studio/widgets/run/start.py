@@ -29,6 +29,7 @@ from studio.widgets.run.config_form import (
     weak_judges,
 )
 from studio.widgets.run.data import Choice, choose_dialogues
+from studio.widgets.run.flagged import choose_flagged, choose_flags_rubric, choose_mode
 from studio.widgets.run.submit import start
 from studio.widgets.run.words import ABOUT, STAGE_WORDS, STARTED_HERE, amount, model_name, names
 from studio.widgets.times import exact
@@ -52,12 +53,20 @@ def start_form(store: Store) -> None:
     version = _choose_version(store, stage)
     st.subheader("On which dialogues")
     seed = int(st.session_state.get("config_seed", 0))
-    data = choose_dialogues(store, known_runs, seed, _preset_dialogues(store, version))
+    mode = choose_mode() if stage == "regenerate" else "new"
+    if mode == "flagged":
+        data = choose_flagged(store)
+    else:
+        data = choose_dialogues(store, known_runs, seed, _preset_dialogues(store, version))
     st.subheader("How")
     config, seed = _choose_settings(store, stage, known_runs)
+    flags = None
+    if stage == "regenerate":
+        config["mode"] = mode
+        flags = choose_flags_rubric(approved_versions(store, ["flags"]))
     _say_what_will_be_used(stage, config, data, runs.models(store))
     may_train = stage != "grpo" or version is None or _gate(store, version, config)
-    _finish(store, stage, config, data, version if may_train else None, seed)
+    _finish(store, stage, config, data, version if may_train else None, seed, flags)
 
 
 def who_may_start(store: Store) -> str:
@@ -200,7 +209,13 @@ def _say_base(config: dict[str, Any], models: pd.DataFrame) -> None:
 
 
 def _finish(
-    store: Store, stage: Stage, config: dict[str, Any], data: Choice, version: Version | None, seed: int
+    store: Store,
+    stage: Stage,
+    config: dict[str, Any],
+    data: Choice,
+    version: Version | None,
+    seed: int,
+    flags: Version | None,
 ) -> None:
     """Why, and the button. What was typed stays when the start is refused."""
     st.subheader("Why")
@@ -219,7 +234,7 @@ def _finish(
     if started := st.session_state.get(STARTED):  # a second click while the first was at work
         st.switch_page(PAGE, query_params={"run": started})
     try:
-        run = start(store, session.here(), stage, config, data.ids, version, reason or "", seed)
+        run = start(store, session.here(), stage, config, data.ids, version, reason or "", seed, flags)
     except UserError as error:
         st.error(str(error), icon=":material/error:")
         return

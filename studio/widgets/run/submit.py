@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db import dialogues, gate, history, people, rubric_versions
+from db import dialogues, gate, history, people, rewriting, rubric_versions
 from db.gate import as_it_stands
 from db.people import Action, Person
 from db.rubric_versions import Version
@@ -30,18 +30,24 @@ def start(
     version: Version | None,
     reason: str,
     seed: int,
+    flags: Version | None = None,
 ) -> RunDir:
-    """Queue a run and see that a worker takes it. Raises UserError for whatever is missing, not allowed or unknown."""
+    """Queue a run and see that a worker takes it. Raises UserError for whatever is missing, not allowed or unknown.
+
+    `flags` is the version by which unsafe turns are looked for in what a regeneration writes.
+    """
     _require(store, actor, stage)
     if not reason.strip():
         raise UserError("Say why this run is started: others will read it beside every number that comes of it")
     rubric = rubric_versions.version(store, version.rubric_id, version.version) if version else None
     calibration, override = _gate(store, stage, rubric, config)
+    anew = config.get("mode") == "flagged"
+    inputs = (rewriting.inputs_with_flags if anew else dialogues.inputs_frame)(store, dialogue_ids)
     run = jobs.submit(
         store.home,
         stage,
         config,
-        inputs=dialogues.inputs_frame(store, dialogue_ids),
+        inputs=inputs,
         rubric=rubric.rubric if rubric else None,
         reference=_reference(rubric) if rubric else None,
         requested_by=actor.person_id,
@@ -50,9 +56,11 @@ def start(
         parents=_parents(store, config),
         calibration=calibration,
         override=override,
+        flags=flags.rubric if flags else None,
+        flags_reference=_reference(flags) if flags else None,
     )
     by = {"rubric_id": rubric.rubric_id, "rubric_version": rubric.version} if rubric else {}
-    detail = {"stage": stage, "dialogues": len(dialogue_ids), **by}
+    detail = {"stage": stage, "dialogues": len(inputs), **by}
     _record(store, actor, "run_started", run, detail, reason.strip())
     jobs.ensure_worker(store.home)
     return run
