@@ -14,18 +14,23 @@ const copy = (event) => {
   const say = (words) => { link.textContent = words; setTimeout(() => { link.textContent = "#" }, 1800) }
   navigator.clipboard.writeText(link.href).then(() => say("link copied"), () => say(link.href))
 }
-const bringIntoView = (anchor, tries) => {
-  const found = document.getElementById(anchor)
-  if (!found && tries) return setTimeout(() => bringIntoView(anchor, tries - 1), 100)
+// Again after a while, for what stands above may still be drawn or go; never once somebody moves the page themselves.
+const WHEN = [60, 300, 700, 1500, 3000]
+const HANDS = ["wheel", "touchstart", "pointerdown", "keydown"]
+const bringIntoView = (anchor) => {
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches
-  found?.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" })
+  const how = { block: "start", behavior: calm ? "auto" : "smooth" }
+  const go = () => document.getElementById(anchor)?.scrollIntoView(how)
+  const timers = WHEN.map((pause) => setTimeout(go, pause))
+  const stop = () => timers.forEach(clearTimeout)
+  for (const hand of HANDS) document.addEventListener(hand, stop, { capture: true, once: true })
 }
 export default function ({ data, parentElement }) {
   document.addEventListener("click", copy)
   const memory = (parentElement.host ?? parentElement).dataset
   if (memory.place !== data.place) {
     memory.place = data.place
-    if (data.anchor) setTimeout(() => bringIntoView(data.anchor, 20), 60)
+    if (data.anchor) bringIntoView(data.anchor)
   }
   return () => document.removeEventListener("click", copy)
 }
