@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -14,14 +15,16 @@ from db.rubric_versions import Draft
 from pipeline.parts import parts_of
 from pipeline.turns import turns_of
 from rubrics.aggregate import aggregate
+from rubrics.diff import Change
 from rubrics.errors import UserError
 from rubrics.load import library, parse_rubric
 from rubrics.render import judge_messages
-from rubrics.schema import Rubric
+from rubrics.schema import Aggregate, Calibration, Criterion, RewardWeights, Rubric
 from studio import service
 from studio.widgets.rubric import fields
 from studio.widgets.rubric.effects import pass_words
 from studio.widgets.rubric.prompt_panel import asked_together
+from studio.widgets.rubric.words import METHODS, field_words
 
 ENTRY = Path(service.__file__).with_name("streamlit_app.py")
 RUBRIC = "kardia-empathy"
@@ -155,6 +158,14 @@ def test_one_overall_score_shows_its_own_question(editing: Open) -> None:
     assert not at.exception
     assert stored().body["aggregate"] == {"scoring": "implicit"}
     assert "how well does the reply do by all of the following?" in "\n".join(code.value for code in at.code)
+
+
+def test_every_field_of_a_rubric_has_a_name_for_people() -> None:
+    places = {Criterion: "", Aggregate: "aggregate.", RewardWeights: "reward.", Calibration: "calibration.", Rubric: ""}
+    for piece, before in places.items():
+        for field in {*piece.model_fields} - {"anchors", "aggregate", "reward", "calibration"}:
+            assert field_words(Change("c", before + field, "wording", None, None)) != before + field
+    assert {*get_args(Aggregate.model_fields["method"].annotation)} == {*METHODS}
 
 
 def test_pass_mark_and_approvers_are_saved_and_said_in_words(editing: Open) -> None:
