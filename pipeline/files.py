@@ -34,8 +34,10 @@ def unwritable(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be written ({os.strerror(error.errno) if error.errno else error}); {mend}")
 
 
-def append_line(path: Path, line: bytes) -> int:
-    """Append a line and flush it to disk; gives the file's size.
+def append_line(path: Path, line: bytes, sync: bool = True) -> int:
+    """Append a line and, with `sync`, flush it to disk; gives the file's size.
+
+    Without, a killed process loses nothing all the same; a power cut may take the last seconds.
 
     Raises UserError when the disk is full; no half line is left then.
     """
@@ -43,7 +45,8 @@ def append_line(path: Path, line: bytes) -> int:
         with path.open("ab") as handle:
             handle.write(line + b"\n")
             handle.flush()
-            os.fsync(handle.fileno())
+            if sync:
+                os.fsync(handle.fileno())
             return handle.tell()
     except OSError as error:
         cut_torn_line(path)  # it would hold the last of the space

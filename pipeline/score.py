@@ -101,7 +101,7 @@ class _Scoring:
         address = (turn.dialogue_id, turn.turn_index)
         if self._told.get(address) != (reward.reward, reward.outcome):  # a resumed run does not repeat itself
             names = dict(zip(("dialogue_id", "turn_index"), address, strict=True))
-            self.run.append_event("turn_scored", **names, reward=reward.reward, outcome=reward.outcome)
+            self.run.note("turn_scored", **names, reward=reward.reward, outcome=reward.outcome)
 
     def _reward(self, turn: Turn, verdicts: list[Verdict]) -> Reward:
         """Flags say what is wrong with a turn; there is no sum of them to earn."""

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from pipeline import score
+from pipeline.configs import resolve
 from pipeline.judge import Verdict
 from pipeline.rundir import RunDir
 from pipeline.stage import Cancelled, execute
@@ -280,3 +282,34 @@ def test_the_embedded_model_scores_a_dialogue_by_the_library_rubric(tmp_path: Pa
     assert set(verdicts.judge) == {"embedded/SmolLM2-135M-Instruct-Q4_1"}
     assert rewards.reward.notna().all()
     assert run.status().state == "done"
+
+
+def test_a_panel_decides_together_and_every_vote_is_kept(tmp_path: Path) -> None:
+    def warm(body: dict[str, Any], number: int) -> web.Response:
+        return scores(body, 5)
+
+    def cold(body: dict[str, Any], number: int) -> web.Response:
+        return scores(body, 1)
+
+    with ExitStack() as stack:
+        answers = {"one": warm, "two": cold, "three": warm}
+        servers = {name: stack.enter_context(chat_server(probe_or(answer))) for name, answer in answers.items()}
+        rows = [f'[{name}]\nbase_url = "{server.url}"\nmodel = "m"\n' for name, server in servers.items()]
+        (tmp_path / "endpoints.toml").write_text("".join(rows))
+        run = lay_out(tmp_path, "score", {"judge": "one", "panel": ["two", "three"]}, dialogues(2), RUBRIC)
+        score.run(run, tmp_path)
+    verdicts, rewards = outputs(run)
+    assert set(rewards.reward) == {1.0}
+    assert set(verdicts.judge) == {"one/m + two/m + three/m"}
+    votes = pd.read_parquet(run.output("votes"))
+    assert len(votes) == 3 * len(verdicts)
+    assert sorted(votes.judge.unique()) == ["one/m", "three/m", "two/m"]
+    assert list(votes.columns) == list(verdicts.columns)
+    (summary,) = events(run, "summary")
+    assert summary["validity"] == {"2": {"asked": 3 * len(verdicts), "scored": 3 * len(verdicts)}}
+    assert summary["scoring"] == {"stated": len(verdicts)}
+
+
+def test_replicates_without_a_temperature_are_refused() -> None:
+    with pytest.raises(UserError, match=r"score.*replicates of a judge at temperature 0 are copies.*0\.7"):
+        resolve("score", {"replicates": 3})

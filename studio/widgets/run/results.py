@@ -64,6 +64,8 @@ def _scored(store: Store, run: RunDir) -> None:
         means = criterion_means(verdicts, as_asked(run.rubric()))
         charts.draw(charts.criterion_means(means), "chart_criteria", "Mean score of each criterion on its own scale")
     _outcomes(rewards)
+    for line in validity_words(run):
+        st.caption(line)
     _turn_table(rewards)
 
 
@@ -74,6 +76,18 @@ def _score_figures(rewards: pd.DataFrame) -> None:
         st.metric("Mean reward", number(rewards["reward"].mean()), help="From 0 to 1, over the turns that have one.")
         st.metric("Emotion named exactly", number(rewards["r_emotion"].mean()), help="Share of turns, 0 to 1.")
         st.metric("Set to 0 by a veto", str(int(rewards["vetoed_by"].notna().sum())))
+
+
+def validity_words(run: RunDir) -> list[str]:
+    """How many of the verdicts that were asked for could be used, by how many criteria shared a call, in words."""
+    summaries = [event for event in run.events() if event["kind"] == "summary"]
+    validity: dict[str, dict[str, int]] = summaries[-1].get("validity", {}) if summaries else {}
+    return [
+        f"{'One criterion' if together == '1' else f'{together} criteria'} a call: {found['scored']:,} of "
+        f"{found['asked']:,} verdicts asked for could be used ({found['scored'] / found['asked']:.1%})."
+        for together, found in sorted(validity.items(), key=lambda one: int(one[0]))
+        if found["asked"]
+    ]
 
 
 def criterion_means(verdicts: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
