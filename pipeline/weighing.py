@@ -43,12 +43,16 @@ def _place(text: str, found: Found, criterion_id: str) -> int | None:
 
 
 def _token_at(text: str, place: int, logprobs: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The token that begins the score; None when tokens and text do not match, or it holds more than the score."""
+    """The token that begins the score; None when tokens and text do not match, or it holds more than the score.
+
+    Some servers take a code fence off the text and leave it in the tokens.
+    """
     words = [token.get("token") for token in logprobs]
-    if not all(isinstance(word, str) for word in words) or not "".join(words).startswith(text):  # type: ignore[arg-type]
+    said = "".join(word if isinstance(word, str) else "\0" for word in words)
+    if (begin := said.find(text)) < 0:
         return None
-    ends = accumulate(len(word) for word in words)  # type: ignore[arg-type]
-    token = next(token for token, end in zip(logprobs, ends, strict=True) if end > place)
+    ends = accumulate(len(str(word)) for word in words)
+    token = next(token for token, end in zip(logprobs, ends, strict=True) if end > begin + place)
     return token if str(token["token"]).strip().isdigit() else None
 
 

@@ -113,6 +113,13 @@ def test_where_they_cannot_be_told_the_stated_score_stands_and_says_so(tmp_path:
     assert [verdict.scoring for verdict in verdicts] == ["fell_back", "fell_back", "stated"]
 
 
+def test_tokens_around_the_text_do_no_harm(tmp_path: Path) -> None:
+    fence = {"token": "```json\n", "logprob": 0.0, "top_logprobs": []}
+    empathy = judged(tmp_path, lambda content: {"content": [fence, *content, fence]})[0]
+    assert empathy.score == pytest.approx(3.857142857)
+    assert empathy.scoring == "weighted"
+
+
 def test_who_does_not_ask_gets_whole_scores(tmp_path: Path) -> None:
     verdicts = judged(tmp_path, lambda content: {"content": content}, weighted=False)
     assert [(v.score, v.scoring) for v in verdicts] == [(4.0, "stated"), (2.0, "stated"), (1.0, "stated")]
