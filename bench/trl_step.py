@@ -31,6 +31,7 @@ import torch
 from aiohttp import web
 from datasets import Dataset
 from transformers import TrainerCallback
+from transformers.utils.logging import disable_progress_bar
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer steps and rounds")
     steps, rounds = (6, 2) if parser.parse_args().quick else (12, 5)
     torch.set_num_threads(1)
+    disable_progress_bar()
     warnings.filterwarnings("ignore")
     logging.getLogger("trl").setLevel(logging.ERROR)
     context = multiprocessing.get_context("spawn")

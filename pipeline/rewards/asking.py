@@ -82,10 +82,11 @@ async def _close(judge: "Judge") -> None:
 
 
 def _close_on(loop: asyncio.AbstractEventLoop, judge: "Judge") -> None:
-    """Close on the loop that made the calls, if that still runs; only another thread can wait for it."""
-    if not loop.is_running():
-        return
-    closing = asyncio.run_coroutine_threadsafe(_close(judge), loop)
-    if asyncio._get_running_loop() is not loop:
-        with suppress(TimeoutError, RuntimeError):
-            closing.result(timeout=WAIT_S)
+    """Close on the loop that made the calls, be it running in its thread or stopped there; a closed one is no more."""
+    with suppress(TimeoutError, RuntimeError):
+        if loop.is_running():
+            closing = asyncio.run_coroutine_threadsafe(_close(judge), loop)
+            if asyncio._get_running_loop() is not loop:
+                closing.result(timeout=WAIT_S)
+        elif not loop.is_closed():
+            loop.run_until_complete(_close(judge))

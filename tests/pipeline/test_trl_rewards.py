@@ -274,6 +274,25 @@ def test_rewards_survive_a_fresh_process_with_their_connections_open(tmp_path: P
     assert len(judge.prompts) == asked, "the cache goes along"
 
 
+BARE = """
+import sys
+from pathlib import Path
+from pipeline.rewards import WholeReward
+from tests.pipeline.trainers import endpoint_of, train
+from tests.pipeline.training_runs import RUBRIC
+folder = Path(sys.argv[1])
+train(folder, [WholeReward(RUBRIC, endpoint_of(sys.argv[2]), folder / "c.sqlite")])
+"""
+
+
+def test_a_script_that_ends_after_training_leaves_no_connection_open(tmp_path: Path, judge: LoopbackJudge) -> None:
+    command = [sys.executable, "-c", BARE, str(tmp_path), judge.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    assert "Unclosed" not in done.stderr
+    assert judge.prompts
+
+
 def test_span_consistency_asks_whether_the_response_follows(tmp_path: Path, judge: LoopbackJudge) -> None:
     reward = SpanConsistencyReward(endpoint_of(judge.url), tmp_path / "c.sqlite")
     broken = spans("sad", "x").split("<|response_begin|>")[0]
