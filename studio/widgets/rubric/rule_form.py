@@ -21,6 +21,7 @@ def rule_form(piece: Body) -> None:
             f"avoids_{cid}",
             "\n".join(_rule(piece).get("avoids", ())),
             _phrases(piece, "avoids"),
+            placeholder="One phrase a line",
             help="One phrase a line, in any case. A reply that says one of them does not keep to the rule.",
         )
         _switch(piece, "spans", "Has all four spans, in order")
@@ -31,6 +32,7 @@ def rule_form(piece: Body) -> None:
             f"says_{cid}",
             "\n".join(_rule(piece).get("says", ())),
             _phrases(piece, "says"),
+            placeholder="One phrase a line",
             help="One phrase a line, in any case. One of them is enough.",
         )
         _switch(piece, "label", "Names one of the 32 emotions")

@@ -20,7 +20,7 @@ KINDS: dict[Kind, str] = {
     "likert": "Scale with anchors",
     "binary": "Yes or no",
     "points": "Points when met",
-    "rule": "Word limit, counted and not judged",
+    "rule": "Rule, computed and not judged",
 }
 SEVERITIES: dict[Severity, str] = {
     "none": "No severity",
@@ -61,7 +61,7 @@ _FIELDS = {
     "severity": "Severity",
     "veto": "Veto",
     "limited_by": "Counts only as far as",
-    "rule": "Word limit",
+    "rule": "Rule",
     "use_when": "Use when",
     "avoid_when": "Do not use when",
     "examples": "Example",
