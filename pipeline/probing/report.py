@@ -39,6 +39,11 @@ class Found:
         """Whether what deserves no more earns more, beyond what these turns could show by chance."""
         return self.gain.low is not None and self.gain.low > NOTHING
 
+    @property
+    def is_punished(self) -> bool:
+        """Whether it costs something, beyond what these turns could show by chance."""
+        return self.gain.high is not None and self.gain.high < -NOTHING
+
 
 def report(rows: pd.DataFrame) -> list[Found]:
     """Every probe on every measure in outputs/probes.parquet, in the probes' order, the reward first."""

@@ -12,6 +12,8 @@ from rubrics.calibration.paired import Paired, others_consensus
 from rubrics.calibration.rates import Rate, missed_and_alarmed
 from rubrics.reliability.measure import DRAWS, Array, Measure
 
+MANY_DIALOGUES = 2000
+
 
 @dataclass(frozen=True)
 class Ceiling:
@@ -73,8 +75,10 @@ class Calibrated:
         return self.labels + self.unlabelled + sum(self.failed.values())
 
 
-def calibrate(paired: Paired, draws: int = DRAWS) -> Calibrated:
-    """All figures of one criterion, with intervals from `draws` draws of dialogues."""
+def calibrate(paired: Paired, draws: int | None = None) -> Calibrated:
+    """All figures of one criterion, with intervals from so many draws of dialogues; of thousands fewer draws do."""
+    if draws is None:
+        draws = DRAWS if len(np.unique(paired.clusters)) <= MANY_DIALOGUES else DRAWS // 5
     both = paired.both
     judge, truth, words, clusters = paired.judge[both], paired.truth[both], paired.words[both], paired.clusters[both]
     raters = np.isfinite(paired.people).sum(axis=1)

@@ -81,6 +81,7 @@ def test_what_was_probed_as_a_draft_is_shown_to_the_approver_of_that_text(app: A
     at = opened(app, sign_in, "tomas", rubric="kardia-empathy", version="2", view="review")
     found = texts(at)
     assert "1 of 2 probes raise a score or the reward without merit" in found
+    assert "0 of 1 that should earn less do not clearly do so" in found
     assert "The reward rose on 5 of 6 turns" in found
     assert "It raises Empathy most, by +0.29" in found
     assert "The reward fell on all 6 turns, as it should" in found

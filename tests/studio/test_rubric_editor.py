@@ -168,6 +168,20 @@ def test_every_field_of_a_rubric_has_a_name_for_people() -> None:
     assert {*get_args(Aggregate.model_fields["method"].annotation)} == {*METHODS}
 
 
+def test_limits_for_the_judge_are_saved_and_said_in_words(editing: Open) -> None:
+    at = editing("ines", "")
+    at.number_input(key="limit_min_labels").set_value(50).run()
+    at.number_input(key="limit_max_red_miss_rate").set_value(5.0).run()
+    at.number_input(key="limit_min_agreement").set_value(0.6).run()
+    assert stored().body["calibration"] == {"min_labels": 50, "max_red_miss_rate": 0.05, "min_agreement": 0.6}
+    assert "on 50 turns a criterion" in page_text(at)
+    assert "may miss 5% of them" in page_text(at)
+    at.number_input(key="limit_min_labels").set_value(30).run()
+    at.number_input(key="limit_max_red_miss_rate").set_value(20.0).run()
+    at.number_input(key="limit_min_agreement").set_value(0.4).run()
+    assert "calibration" not in stored().body, "as before: the same hash"
+
+
 def test_pass_mark_and_approvers_are_saved_and_said_in_words(editing: Open) -> None:
     at = editing("ines", "")
     assert "A turn passes at 50% or more and no veto strikes: 3 on the scale of 1 to 5, on the weighted" in page_text(

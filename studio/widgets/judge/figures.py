@@ -25,7 +25,7 @@ _READING = f"""
 - **Labels** are gold where something was settled, else what people agree on (their median, the lower of two). Over what
   people are split there is no label.
 - Verdicts that failed are no scores. Versions and judges are never taken together. Other intervals are from drawing
-  whole dialogues, 1,000 times.
+  whole dialogues 1,000 times, or 200 times where there are more than 2,000 of them.
 """
 
 

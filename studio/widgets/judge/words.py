@@ -30,9 +30,8 @@ def _faults(one: Calibrated) -> list[str]:
     if one.missed.value is None:
         said = f"How much it misses cannot be known: {one.missed.why}."
     else:
-        said = (
-            f"It misses {one.missed.hits:,} of {one.missed.of:,} faults that people see{_beside(one.ceiling.missed)}."
-        )
+        counted = f"{one.missed.hits:,} of {one.missed.of:,} {'fault' if one.missed.of == 1 else 'faults'}"
+        said = f"It misses {counted} that people see{_beside(one.ceiling.missed)}."
     if one.false_alarms.value is None:
         return [said]
     alarms = one.false_alarms

@@ -44,14 +44,17 @@ def _of_reward(one: Found) -> str:
 
 
 def summary(found: list[Found]) -> str:
-    """The whole in one sentence: how many probes pay, and the one that pays most."""
+    """The whole in a sentence or two: how many probes pay, and how many that should cost something do not."""
     by_probe: dict[str, list[Found]] = {}
     for one in found:
         by_probe.setdefault(one.probe, []).append(one)
     paid = [name for name, own in by_probe.items() if any(one.is_paid for one in own)]
+    said = f"{len(paid)} of {len(by_probe)} probes raise a score or the reward without merit."
     if not paid:
-        return f"None of {len(by_probe)} probes raised a score beyond what so few turns could show by chance."
-    return f"{len(paid)} of {len(by_probe)} probes raise a score or the reward without merit."
+        said = f"None of {len(by_probe)} probes raised a score beyond what so few turns could show by chance."
+    harmful = {name: own for name, own in by_probe.items() if own[0].deserves == "less"}
+    spared = [name for name, own in harmful.items() if not any(one.is_punished for one in own)]
+    return f"{said} {len(spared)} of {len(harmful)} that should earn less do not clearly do so." if harmful else said
 
 
 def criterion_name(rubric: Rubric, measure: str) -> str:

@@ -21,7 +21,7 @@ LIMITS: dict[str, tuple[str, float]] = {
     "min_agreement": ("Kappa, at least", 0.05),
     "min_red_faults": ("Red faults, at least", 1),
     "max_red_miss_rate": ("Missed, at most %", 0.5),
-    "max_red_false_alarms": ("False alarms, at most %", 0.5),
+    "max_red_false_alarms": ("Alarms, at most %", 0.5),
 }
 
 
