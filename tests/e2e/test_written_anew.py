@@ -85,7 +85,7 @@ def watch_it(page: Page) -> None:
 
 def side_by_side(page: Page) -> None:
     expect(page.get_by_text("Old and new side by side")).to_be_visible(timeout=MINUTE)
-    expect(page.get_by_text(f"Before: {DIALOGUE}")).to_be_visible()
+    expect(page.get_by_text(f"Before, turn {TURN + 1}")).to_be_visible()
 
 
 def another_reads_it(studio: Studio, page: Page, run_id: str) -> None:

@@ -12,9 +12,8 @@ from studio.widgets.names import escaped
 from studio.widgets.run.config_form import warn_of_weak_judge, weak_judges
 from studio.widgets.run.start import PAGE, approved_versions
 from studio.widgets.run.submit import start
-from studio.widgets.run.words import amount
 
-_ROLES = {"user": "Who speaks as the person", "assistant": "Who answers", "evaluator": "Who judges the answers"}
+_ROLES = {"user": "Who is the person", "assistant": "Who answers", "evaluator": "Who judges"}
 
 
 def rewrite_door(audit: Open) -> None:
@@ -52,9 +51,10 @@ def where_from(audit: Open) -> None:
 
 def _form(found: Flagged) -> None:
     first = found.turns[0] + 1
+    told = "what the flag here says" if found.flags == 1 else f"what the {found.flags} flags here say"
     st.markdown(
-        f"Turn {first} and everything after it is written anew. The assistant is told what the "
-        f"{amount(found.flags, 'flag')} here say, and not by whom. The old dialogue stays as it is."
+        f"Turn {first} and everything after it is written anew. The assistant is told {told}, and not by whom. "
+        "The old dialogue stays as it is."
     )
     offered = approved_versions(service.store(), ["gate"])
     if not offered:
@@ -63,12 +63,13 @@ def _form(found: Flagged) -> None:
     endpoints = load_endpoints(service.store().home)
     strong = next((one.name for one in endpoints.values() if not one.weak), EMBEDDED.name)
     names = list(endpoints)
+    st.text_input("Why", key="rewrite_reason", placeholder="Others read this beside the new dialogue.")
+    columns = st.columns(len(_ROLES))
     config = {
-        role: st.selectbox(words, names, index=names.index(strong), key=f"rewrite_{role}")
-        for role, words in _ROLES.items()
+        role: column.selectbox(words, names, index=names.index(strong), key=f"rewrite_{role}")
+        for column, (role, words) in zip(columns, _ROLES.items(), strict=True)
     }
     warn_of_weak_judge(weak_judges(config, endpoints))
-    st.text_input("Why", key="rewrite_reason", placeholder="Others read this beside the new dialogue.")
     st.caption(f"By {escaped(offered[0].rubric.title)}, version {offered[0].version}.")
     if st.button("Write it anew", key="rewrite", type="primary", icon=":material/play_arrow:"):
         try:

@@ -23,28 +23,34 @@ def old_and_new(store: Store, run: RunDir) -> None:
     if found.empty:
         return
     st.markdown("**Old and new side by side**")
-    chosen = st.selectbox("Dialogue", list(found["dialogue_id"]), key="pair", label_visibility="collapsed")
-    new = dialogues.dialogue(store, str(chosen))
-    if came := rewriting.origin(new):
-        _pair(dialogues.dialogue(store, came.dialogue_id), new, came.first_turn)
+    ids = list(found["dialogue_id"])
+    origins = {one: rewriting.origin(dialogues.dialogue(store, one)) for one in ids}
+    words = {one: f"{came.dialogue_id}, from turn {came.first_turn + 1} on" for one, came in origins.items() if came}
+    chosen = st.selectbox(
+        "Dialogue", list(words), format_func=words.__getitem__, key="pair", label_visibility="collapsed"
+    )
+    if chosen is None:
+        return
+    if came := origins[chosen]:
+        _pair(dialogues.dialogue(store, came.dialogue_id), dialogues.dialogue(store, chosen), came.first_turn)
 
 
 def _pair(old: Dialogue, new: Dialogue, first: int) -> None:
-    left, right = st.columns(2)
-    left.caption(f"Before: {old.dialogue_id}")
-    right.caption(f"Now: {new.dialogue_id}")
     before, after = (exchanges(one.messages)[first:] for one in (old, new))
     for one, other in zip_longest(before, after):
-        for column, dialogue, exchange in zip(st.columns(2), (old, new), (one, other), strict=True):
+        sides = (("Before", old, one), ("Now", new, other))
+        for column, (word, dialogue, exchange) in zip(st.columns(2), sides, strict=True):
             with column:
-                _exchange(dialogue.dialogue_id, exchange)
+                _exchange(word, dialogue.dialogue_id, exchange)
 
 
-def _exchange(dialogue_id: str, exchange: Exchange | None) -> None:
+def _exchange(word: str, dialogue_id: str, exchange: Exchange | None) -> None:
     """One exchange, covered as on the Audit page; an empty place where that side had ended."""
     if exchange is None:
-        st.caption("(ended)")
+        st.caption(f"{word}: it had ended")
         return
+    if exchange.turn_index is not None:
+        st.caption(f"{word}, turn {exchange.turn_index + 1}")
     said = "\n".join([*(message.content for message in exchange.before), exchange.text])
     turn = exchange.turn_index
     if turn is not None and covers() and severe_themes_in(said) and not is_shown(dialogue_id, turn):
