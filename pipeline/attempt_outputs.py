@@ -67,14 +67,16 @@ class Told:
                 yield dialogue_id, [_at(handle, place) for place in self._places.get(dialogue_id, ())]
 
 
-def write_outputs(run: RunDir, seeds: Mapping[str, Seed], chosen: Callable[[str], bool], filters: Filters) -> None:
-    """Write the outputs, each whole; of the dialogues those that are `chosen`, marked by the filters."""
+def write_outputs(run: RunDir, seeds: Mapping[str, Seed], chosen: Callable[[str], bool], filters: Filters) -> int:
+    """Write the outputs, each whole; of the dialogues the `chosen` ones, marked by the filters; gives how many."""
     told = Told(run.path / "outputs" / "attempts.jsonl")
     write_whole(run.output("attempts"), lambda tmp: _write_attempts(tmp, told, seeds))
     write_whole(run.output("verdicts"), lambda tmp: _write_verdicts(tmp, told, seeds, run.run_id))
-    lines = records(run, told, seeds, chosen)
-    write_whole(run.path / "outputs" / "dialogues.jsonl", lambda tmp: _write_lines(tmp, map(filters.mark, lines)))
+    lines = map(filters.mark, records(run, told, seeds, chosen))
+    written: list[int] = []
+    write_whole(run.path / "outputs" / "dialogues.jsonl", lambda tmp: written.append(_write_lines(tmp, lines)))
     run.write_output("marks", as_frame(filters.marks))
+    return written[0]
 
 
 def records(
@@ -108,10 +110,9 @@ def record(dialogue_id: str, seed: Seed, past: Past, run_id: str) -> dict[str, A
     return {**origin, **redone, "kept_failing": failing, **fields, "messages": messages}
 
 
-def _write_lines(tmp: Path, lines: Iterable[dict[str, Any]]) -> None:
+def _write_lines(tmp: Path, lines: Iterable[dict[str, Any]]) -> int:
     with tmp.open("w", encoding="utf-8") as handle:
-        for line in lines:
-            handle.write(json.dumps(line, ensure_ascii=False) + "\n")
+        return sum(1 for line in lines if handle.write(json.dumps(line, ensure_ascii=False) + "\n"))
 
 
 def _write_attempts(tmp: Path, told: Told, seeds: Mapping[str, Seed]) -> None:

@@ -34,6 +34,7 @@ from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.engines.local import Used, check_failures, how_many, roles, side_by_side, used_by
 from pipeline.filters.ask import filters_for
+from pipeline.filters.mark import shares
 from pipeline.filters.run import Filters
 from pipeline.live import Bar, in_words
 from pipeline.rundir import RunDir
@@ -67,10 +68,12 @@ def run(run: RunDir, home: Path) -> None:
         journal = stack.enter_context(closing(Journal(run)))
         is_over = not stopped_by and any(map(journal.is_final, journal.ends))
         chosen = journal.ends.__contains__ if is_over else journal.is_final
-        write_outputs(run, seeds, chosen, asyncio.run(filters_for(run, home, seeds, chosen, live, cache)))
+        filters = asyncio.run(filters_for(run, home, seeds, chosen, live, cache))
+        written = write_outputs(run, seeds, chosen, filters)
+        run.append_event("filters", dialogues=written, marked_share=shares(filters.marks, written))
     if stopped_by:
         raise Cancelled(f"{stopped_by}: {len(journal.ends)} of {len(seeds)} dialogues are whole; a resume goes on")
-    _sum_up(run, journal)
+    _sum_up(run, journal, len({mark.dialogue_id for mark in filters.marks}))
 
 
 def _write_all(
@@ -182,7 +185,7 @@ class _Watch:
         )
 
 
-def _sum_up(run: RunDir, journal: Journal) -> None:
+def _sum_up(run: RunDir, journal: Journal, marked: int) -> None:
     """Say how the dialogues ended. Raises UserError when every one failed, so that the run can be resumed."""
     counts = Counter(journal.ends.values())
     tally = journal.tally()
@@ -191,4 +194,5 @@ def _sum_up(run: RunDir, journal: Journal) -> None:
     if not any(map(journal.is_final, journal.ends)):
         raise UserError(f"no dialogue was rebuilt: {told}; look at the endpoints, then resume")
     kept = f"; {tally.kept_failing} answers stand though none passed" if tally.kept_failing else ""
-    run.update_status(message=told + kept)
+    found = f"; {marked} marked by filters" if marked else ""
+    run.update_status(message=told + kept + found)

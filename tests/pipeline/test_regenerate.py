@@ -120,7 +120,7 @@ def test_when_all_revisions_fail_the_best_so_far_stands_and_is_marked(tmp_path: 
     (line,) = lines(run)
     assert line["messages"][1]["content"] == whole_answer(3)
     assert line["kept_failing"] == [0]
-    assert run.status().message == "1 at the cap of exchanges; 1 answers stand though none passed"
+    assert run.status().message == "1 at the cap of exchanges; 1 answers stand though none passed; 1 marked by filters"
 
 
 def test_of_answers_that_fail_alike_the_last_stands_and_the_dialogue_goes_on(tmp_path: Path, roles: Roles) -> None:
@@ -235,7 +235,9 @@ def test_a_run_of_nothing_but_failures_stops_early_and_can_be_resumed(tmp_path: 
     roles.assistant = down
     run = submit(tmp_path, roles, count=30, max_exchanges=2)
     assert execute_here(run, tmp_path) == 1
-    assert "dialogues in a row failed on the assistant, loopback: HTTP 400" in run.status().message
+    # Whichever sees it first: three dialogues in a row, or too many calls of one endpoint.
+    told = run.status().message
+    assert "in a row failed on the assistant, loopback: HTTP 400" in told or "calls failed (HTTP 400" in told
     assert calls(roles)[1] < 60, "not every dialogue was tried"
     roles.assistant = lambda body: WHOLE_ANSWER
     jobs.resume(tmp_path, run)
