@@ -4,6 +4,7 @@ import streamlit as st
 
 from db.people import Action, Person, may, people
 from studio import service
+from studio.run_cache import once_a_run
 
 _COOKIE = "kardia_person"
 
@@ -24,7 +25,10 @@ def who() -> Person | None:
     """The person of this session, or None before somebody chose."""
     if "person_id" not in st.session_state:
         st.session_state.person_id = st.context.cookies.get(_COOKIE, "")
-    return next((p for p in people(service.store()) if p.person_id == st.session_state.person_id and p.active), None)
+    here = st.session_state.person_id
+    return once_a_run(
+        ("who", here), lambda: next((p for p in people(service.store()) if p.person_id == here and p.active), None)
+    )
 
 
 def here() -> Person:

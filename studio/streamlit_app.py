@@ -6,6 +6,7 @@ import streamlit as st
 
 from rubrics.errors import UserError
 from studio import session
+from studio.run_cache import begin_run
 from studio.widgets.sign_in import choose_person, person_card
 
 HERE = Path(__file__).parent
@@ -21,6 +22,7 @@ PAGES = {
 }
 
 st.set_page_config(page_title="Kardia Studio", page_icon=str(HERE / "static/icon.png"), layout="wide")
+begin_run()
 st.logo(str(HERE / "static/logo.svg"), size="large")
 
 try:

@@ -9,6 +9,7 @@ from studio import session
 from studio.widgets.data.bring_in import bring_in
 from studio.widgets.data.conditions import conditions
 from studio.widgets.data.found import found
+from studio.widgets.data.hand_out import hand_out
 from studio.widgets.data.kept import follow_address, kept
 from studio.widgets.data.take_out import take_out
 from studio.widgets.plain_text import text_style
@@ -23,6 +24,8 @@ with tools:
     kept(filter)
 total = found(filter)
 with tools:
+    if total and session.allowed("run_campaign"):
+        hand_out(filter)
     if total and session.allowed("export_data"):
         take_out(filter, total)
     if session.allowed("import_data"):

@@ -262,3 +262,24 @@ def test_home_shows_my_campaigns_with_what_is_left_and_the_deadline(app: AppTest
 def test_the_diary_names_campaigns_by_their_title() -> None:
     made(2)
     assert "started the campaign Spring" in " ".join(str(html.value) for html in opened("paul", "home").html)
+
+
+def test_what_was_found_on_data_is_given_to_people_in_one_go() -> None:
+    at = opened("ines", "data")
+    at.selectbox(key="find_emotion").set_value("anxious")
+    again(at)
+    wanted = dialogues.matching_ids(service.store(), Filter(emotion="anxious"))
+    press(at, "data_hand_out")
+    at.switch_page("app_pages/campaigns.py")  # as the press did; AppTest itself stays where it was
+    again(at)
+    assert f"{len(wanted)} dialogue" in words(at)
+    at.text_input(key="nc_title").set_value("Anxious ones")
+    at.multiselect(key="nc_people").set_value(["mei"])
+    at.get_by_key("nc_share").set_value(0.0)
+    again(at)
+    press(at, "nc_start")
+    (campaign,) = campaigns.mine(service.store(), "mei")
+    told = service.store().rows("SELECT dialogue_id FROM campaign_dialogues ORDER BY dialogue_id")
+    assert [row["dialogue_id"] for row in told] == sorted(wanted)
+    assert campaign.title == "Anxious ones"
+    assert "data_hand_out" not in [one.key for one in opened("mei", "data").button]

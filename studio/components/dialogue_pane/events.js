@@ -4,8 +4,8 @@ const SHELF = "kardia.audit"
 const BATCH = 50 // acts a message: one answer stays quick
 const GATHER_MS = 20 // acts within that time go together
 const REST_MS = 150 // without a move before the studio is told where the reader is
-const PATIENCE_MS = 3000 // without an answer before it is sent again; doubles up to the longest
-const LONGEST_MS = 8000
+const PATIENCE_MS = 3000 // without an answer before it is sent again, which begins the answer anew; so it doubles
+const LONGEST_MS = 60000 // a busy studio must be able to finish an answer that takes it long
 const pageId = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
 // waiting: acts without an answer, oldest first. asked: what was sent last and not answered. ask: "open the scores".
@@ -72,6 +72,14 @@ const answered = ({ heard, answers }) => {
   return fresh
 }
 const ask = (what) => { out.ask = what; sendIn(0) }
+// A message to a studio that was gone is lost; once it is back, everything goes at once.
+const link = { state: "" }
+const watchLink = () => {
+  const state = document.querySelector('[data-testid="stApp"]')?.dataset.testConnectionState ?? ""
+  const isBack = state === "CONNECTED" && link.state !== "" && link.state !== "CONNECTED"
+  link.state = state
+  if (isBack && out.asked) { out.patience = PATIENCE_MS; send() }
+}
 const hasUnsaved = () => out.waiting.length > 0
 const isSilent = () => out.asked !== null && Date.now() - out.asked.since > PATIENCE_MS
 const rest = () => { clearTimeout(out.timer); Object.assign(out, { timer: 0, asked: null, emit: () => {}, tell: () => {} }) }

@@ -252,7 +252,7 @@ export default function ({ data, parentElement, setStateValue }) {
   addEventListener("beforeunload", leaving)
   addEventListener("online", online)
   if (hasUnsaved()) sendIn(0)
-  const clock = setInterval(tell, 1000)
+  const clock = setInterval(() => { watchLink(); tell() }, 1000)
   clearInterval(view.clock)
   view.clock = clock
   return () => {

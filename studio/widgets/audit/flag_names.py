@@ -10,6 +10,7 @@ from db.rubric_versions import Version
 from rubrics.errors import UserError
 from rubrics.schema import Criterion, Purpose
 from studio import service
+from studio.run_cache import once_a_run
 from studio.widgets.campaign.working import campaign_version
 from studio.widgets.names import escaped
 
@@ -66,7 +67,8 @@ def rubric_choice(purpose: Purpose, label: str) -> None:
 
 def _approved(purpose: Purpose) -> dict[str, Version]:
     """The newest approved version of every rubric of that purpose, the usual one first."""
-    found = {version.rubric_id: version for version in rubric_versions.approved(service.store(), purpose)}
+    versions = once_a_run(("approved", purpose), lambda: rubric_versions.approved(service.store(), purpose))
+    found = {version.rubric_id: version for version in versions}
     ids = sorted(found, key=lambda rubric_id: (rubric_id not in USUAL, rubric_id))
     return {rubric_id: found[rubric_id] for rubric_id in ids}
 

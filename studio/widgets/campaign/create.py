@@ -1,7 +1,7 @@
 """Making a campaign: what is read, by which rubric, by whom and how often, until when, with how much calibration."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import uuid4
@@ -24,6 +24,7 @@ How = Literal["all", "sample", "doubtful"]
 
 _ID = "new_campaign_id"
 _MADE = "new_campaign_made"
+_FOUND = "new_campaign_found"
 _HOW: dict[How, str] = {"all": "All that match", "sample": "A random sample", "doubtful": "The most doubtful first"}
 _SHARES = {0.0: "None", 0.05: "1 in 20", 0.1: "1 in 10", 0.2: "1 in 5"}
 
@@ -97,8 +98,10 @@ def _form(versions: list[Version]) -> _Plan:
 
 
 def _matching() -> tuple[list[str], dict[str, object]]:
-    """The dialogues that a saved filter finds, or else the conditions here; and that in words for the record."""
+    """The dialogues that were found on Data, or a saved filter finds, or else the conditions here; with the record."""
     store, here = service.store(), session.here()
+    if found := st.session_state.get(_FOUND):
+        return _found(found)
     saved = {one.filter_id: one for one in finding_saved.filters(store, here) if one.total is not None}
     names = {one.filter_id: f"{one.name} ({one.total:,})" for one in saved.values()}
     chosen = None
@@ -122,6 +125,21 @@ def _matching() -> tuple[list[str], dict[str, object]]:
     text = st.text_input("Words in the dialogue", key="nc_text")
     ids = finding.matching_ids(store, here, Filter(text=text, emotion=emotion, source=source))
     return ids, {"text": text, "emotion": emotion, "source": source, "matching": len(ids)}
+
+
+def take_found(filter: Filter) -> None:
+    """Open the form with what this filter finds."""
+    st.session_state[_FOUND] = filter
+    st.session_state["new_campaign"] = True
+
+
+def _found(filter: Filter) -> tuple[list[str], dict[str, object]]:
+    ids = finding.matching_ids(service.store(), session.here(), filter)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{amount(len(ids), 'dialogue')}** found on Data", width="content")
+        st.button("Choose others", key="nc_others", type="tertiary", on_click=st.session_state.pop, args=[_FOUND])
+    asked = {name: value for name, value in asdict(filter).items() if value != getattr(Filter(), name)}
+    return ids, {"filter": "found on Data", "conditions": asked, "matching": len(ids)}
 
 
 def _dialogues(version: Version) -> _Picked:
@@ -200,6 +218,7 @@ def _start(plan: _Plan) -> None:
     # Another campaign gets another number and an empty form.
     for key in [_ID, *(str(one) for one in st.session_state if str(one).startswith("nc_"))]:
         del st.session_state[key]
+    st.session_state.pop(_FOUND, None)
     st.session_state[_MADE] = plan.title.strip()
     st.rerun()
 

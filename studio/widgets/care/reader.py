@@ -11,6 +11,7 @@ from db.audits import Receipt
 from db.care import Care
 from db.themes import names_of_themes, themes
 from studio import service, session
+from studio.run_cache import forget, once_a_run
 
 _SESSION, _SEEN, _ANYWAY = "care_session", "care_seen", "care_opened_anyway"
 THEMES = {theme.theme_id: theme.name.capitalize() for theme in themes()}
@@ -18,7 +19,8 @@ THEMES = {theme.theme_id: theme.name.capitalize() for theme in themes()}
 
 def wishes() -> Care:
     """How the person here wants to read."""
-    return care.settings(service.store(), session.here())
+    here = session.here()
+    return once_a_run(("wishes", here.person_id), lambda: care.settings(service.store(), here))
 
 
 def covers() -> bool:
@@ -28,7 +30,10 @@ def covers() -> bool:
 
 def change(**wanted: Any) -> Receipt:
     """Keep some settings of the person here and leave the rest. Raises UserError when refused."""
-    return care.change(service.store(), session.here(), replace(wishes(), **wanted), uuid4().hex)
+    store, here = service.store(), session.here()
+    receipt = care.change(store, here, replace(care.settings(store, here), **wanted), uuid4().hex)
+    forget(("wishes", here.person_id))
+    return receipt
 
 
 def keep_cover(key: str) -> None:
