@@ -81,7 +81,7 @@ def test_a_reload_takes_no_note_reason_or_comment_that_is_not_sent_yet(person: C
     click(ines, "submit_version")
     expect(ines.locator(".st-key-decision_panel")).to_contain_text("Four was too vague.")
     open_page(tomas, "Home")
-    click(tomas, "waiting_kardia-empathy")
+    click(tomas, "waiting_kardia-empathy_2")
     type_and_reload(tomas, "decision_reason", "It names the feeling now.")
     click(tomas, "approve")
     expect(tomas.locator(".st-key-standing")).to_contain_text("It names the feeling now.")

@@ -68,7 +68,7 @@ def submit_a_changed_anchor(page: Page) -> None:
 
 
 def approve_it(page: Page) -> None:
-    click(page, "waiting_kardia-empathy")
+    click(page, "waiting_kardia-empathy_2")
     type_into(page, "decision_reason", REASON)
     click(page, "approve")
     expect(page.locator(".st-key-standing")).to_contain_text("Approved")

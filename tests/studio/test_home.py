@@ -50,16 +50,24 @@ def test_a_version_waits_for_the_psychologist_who_did_not_write_it(app: AppTest,
     submitted("ines")
     at = sign_in(app, "tomas")
     assert "a &lt;b&gt;new&lt;/b&gt; title" in page_text(at)
-    at.button(key="decide_kardia-empathy").click().run()
+    at.button(key="decide_kardia-empathy_2").click().run()
     assert not at.exception
     assert at.query_params == {"rubric": "kardia-empathy", "version": "2", "view": "review"}
     assert "approve" in {button.key for button in at.button}
 
 
+def test_two_versions_of_one_rubric_may_wait_at_once(app: AppTest, sign_in: SignIn) -> None:
+    submitted("ines")
+    submitted("ines", "Kardia empathy, once more")
+    at = sign_in(app, "tomas")
+    assert not at.exception
+    assert {"decide_kardia-empathy_2", "decide_kardia-empathy_3"} <= {button.key for button in at.button}
+
+
 def test_nothing_waits_for_its_author_until_it_is_sent_back(app: AppTest, sign_in: SignIn) -> None:
     submitted("ines")
     at = sign_in(app, "ines")
-    assert "decide_kardia-empathy" not in {button.key for button in at.button}
+    assert "decide_kardia-empathy_2" not in {button.key for button in at.button}
     rubric_versions.request_changes(service.store(), person("tomas"), "kardia-empathy", 2, "say <i>which</i> levels")
     at.run()
     assert "asked for changes" in page_text(at)
@@ -67,7 +75,7 @@ def test_nothing_waits_for_its_author_until_it_is_sent_back(app: AppTest, sign_i
     rubric_versions.open_draft(service.store(), person("ines"), "kardia-empathy")
     at.run()
     keys = {button.key for button in at.button}
-    assert "revise_kardia-empathy" not in keys
+    assert "revise_kardia-empathy_2" not in keys
     assert "write_kardia-empathy" in keys
 
 

@@ -56,20 +56,20 @@ def writing_of(person: Person) -> None:
 
 
 def _waiting(version: Version) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"waiting_{version.rubric_id}"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"waiting_{_at(version)}"):
         with st.container(gap=None, width="stretch"):
             st.markdown(f"**{escaped(version.rubric.title)}**, version {version.version}")
             note = f": “{version.note}”" if version.note else ""
             quiet_line(f"{name_of(version.submitted_by)} submitted it", version.submitted_at, note)
-        _go("Read and decide", f"decide_{version.rubric_id}", version.rubric_id, version.version, "review", "primary")
+        _go("Read and decide", f"decide_{_at(version)}", version.rubric_id, version.version, "review", "primary")
 
 
 def _returned(version: Version) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"sent_back_{version.rubric_id}"):
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"sent_back_{_at(version)}"):
         with st.container(gap=None, width="stretch"):
             st.markdown(f"**{escaped(version.rubric.title)}**, version {version.version}")
             quiet_line(f"{name_of(version.decided_by)} asked for changes", version.decided_at, f": “{version.reason}”")
-        _go("Go on writing", f"revise_{version.rubric_id}", version.rubric_id, version.version, "edit")
+        _go("Go on writing", f"revise_{_at(version)}", version.rubric_id, version.version, "edit")
 
 
 def _draft(draft: Draft, mine: bool) -> None:
@@ -103,3 +103,8 @@ def _sent_back(person: Person) -> list[Version]:
     closed = [one.rubric_id for one in rubric_versions.rubrics(store) if not one.has_draft]
     newest = [versions[0] for rubric_id in closed if (versions := rubric_versions.versions(store, rubric_id))]
     return [one for one in newest if one.state == "changes_requested" and person.person_id in one.authors]
+
+
+def _at(version: Version) -> str:
+    """A part of a widget's key: several versions of one rubric may wait at the same time."""
+    return f"{version.rubric_id}_{version.version}"
