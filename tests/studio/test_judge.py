@@ -147,3 +147,8 @@ def test_a_training_cannot_be_started_until_somebody_let_the_judge_through(
     given = run.request().override
     assert given is not None
     assert (given.by, given.reason) == ("tomas", "Only to try it.")
+    app.query_params.clear()
+    app.query_params["run"] = run.run_id
+    at = app.switch_page("app_pages/runs.py").run()
+    assert not at.exception
+    assert any("Dr\\. Tomas Lindqvist** let it through" in one.value for one in at.markdown)

@@ -10,6 +10,7 @@ from pipeline import jobs
 from pipeline.endpoints import load_endpoints
 from pipeline.rundir import FINISHED, Request, RunDir, Status
 from rubrics.errors import UserError
+from studio.widgets.judge.gate import override_words
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.actions import actions
 from studio.widgets.run.config_form import LABELS, warn_of_weak_judge, weak_judges
@@ -61,6 +62,10 @@ def _facts(store: Store, request: Request) -> None:
     """Why, who, when, by which rubric version, on which data, and built on what."""
     known = names(store)
     plain_text(request.reason or "No reason was given.")
+    if request.override:
+        with st.container(key="run_override"):
+            st.warning("The judge does not reach the rubric's limits.", icon=":material/gavel:")
+            override_words(request.override)
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         who = known.get(request.requested_by, request.requested_by)
         on_hover(f"Asked for by {who}, {ago(request.created_at)}", exact(request.created_at))
