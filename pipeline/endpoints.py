@@ -99,11 +99,13 @@ class Endpoint(BaseModel):
         )
 
 
-# Two calls at a time fill two cores; the server holds more slots so that several rubrics' prefixes stay cached.
+# Two calls at a time fill two cores; the server holds more slots so that several rubrics' prefixes stay cached. A slot
+# has 4,096 tokens, which a dozen criteria in one call would fill before the dialogue comes.
 EMBEDDED = Endpoint(
     name="embedded",
     model="SmolLM2-135M-Instruct-Q4_1",
     max_concurrency=2,
+    criteria_per_call=4,
     timeout_s=300.0,
     weak=True,
     embedded=True,
