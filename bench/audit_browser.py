@@ -25,7 +25,7 @@ from bench import audit_data, label_studio
 from bench.painted import press, told, watch
 from bench.served import CHROMIUM, CHROMIUM_ARGUMENTS, studio
 from db import campaigns, dialogues, exchange, people
-from db.care import begin
+from db.care import begin, mark_new
 from db.demo import load_demo
 from db.finding import Filter
 from db.finding_export import export_file, label_config
@@ -81,6 +81,7 @@ def fill(home: Path, tasks: Path) -> None:
         export_file(store, SYSTEM, Filter(source="kardiabench"), "labelstudio", tasks)
         audit_data.mark_everything(store)
         prepare(store)
+        mark_new(store)
         reader = people.add_person(store, SYSTEM, "reader", "Reader", ["annotator"])
         begin(store, reader, "begun")
         begin(store, people.person(store, "mei"), "begun")

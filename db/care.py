@@ -140,7 +140,8 @@ def avoided(store: Store, person_id: str) -> set[str]:
 
     For choosing what comes next, never for showing: it tells what the person does not want, and what others flagged.
     """
-    unwanted = [theme for theme in themes() if theme.theme_id in _settings(store, person_id).themes_avoided]
+    wished = _settings(store, person_id).themes_avoided
+    unwanted = [theme for theme in themes() if theme.theme_id in wished]
     if not unwanted:
         return set()
     mark_new(store)

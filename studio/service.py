@@ -1,5 +1,6 @@
 """What the server process owns for its whole life: the open store, and the thread that reads runs into it."""
 
+import gc
 import sys
 import threading
 import traceback
@@ -25,6 +26,9 @@ def start(home: Path, demo: bool = False) -> Store:
     _store = Store.open(home)
     if demo:
         load_demo(_store)
+    # Streamlit collects garbage after every run of a page; what is here by now stays, and need not be looked at again.
+    gc.collect()
+    gc.freeze()
     _stop.clear()
     _reader = threading.Thread(target=_follow_runs, args=(_store,), name="ingest", daemon=True)
     _reader.start()

@@ -80,7 +80,8 @@ def _key(purpose: Purpose) -> str:
 def name_of_code(flag: Flag) -> str:
     """The criterion's name in the version that the flag was set with; empty when that version is gone."""
     try:
-        rubric = rubric_versions.version(service.store(), flag.rubric_id, flag.rubric_version).rubric
+        asked = flag.rubric_id, flag.rubric_version
+        rubric = once_a_run(("version", *asked), lambda: rubric_versions.version(service.store(), *asked)).rubric
     except UserError:
         return ""
     return rubric.criterion(flag.code).name if flag.code in rubric.ids else ""

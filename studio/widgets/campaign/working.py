@@ -11,6 +11,7 @@ from db.rubric_versions import Version, version
 from db.store import Store
 from rubrics.schema import Purpose
 from studio import service, session
+from studio.run_cache import once_a_run
 from studio.widgets.audit.dialogue_place import go_to, place
 
 AUDIT = "app_pages/audit.py"
@@ -23,7 +24,10 @@ def working_on() -> Campaign | None:
     if asked := st.query_params.get("campaign"):
         st.session_state[_ID] = asked
     wanted = st.session_state.get(_ID)
-    own = campaigns.mine(service.store(), session.here().person_id) if wanted and session.allowed("audit") else []
+    if not wanted or not session.allowed("audit"):
+        return None
+    here = session.here().person_id
+    own = once_a_run(("campaigns", here), lambda: campaigns.mine(service.store(), here))
     return next((one for one in own if one.campaign_id == wanted), None)
 
 
@@ -79,7 +83,7 @@ def campaign_version(purpose: Purpose) -> Version | None:
     campaign = working_on()
     if campaign is None:
         return None
-    found = version(service.store(), campaign.rubric_id, campaign.rubric_version)
+    found = _version(campaign)
     return found if found.rubric.purpose == purpose else None
 
 
@@ -110,4 +114,9 @@ def is_done_here(campaign: Campaign, dialogue_id: str) -> bool:
 
 
 def _purpose(campaign: Campaign) -> Purpose:
-    return version(service.store(), campaign.rubric_id, campaign.rubric_version).rubric.purpose
+    return _version(campaign).rubric.purpose
+
+
+def _version(campaign: Campaign) -> Version:
+    asked = campaign.rubric_id, campaign.rubric_version
+    return once_a_run(("version", *asked), lambda: version(service.store(), *asked))
