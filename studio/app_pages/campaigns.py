@@ -5,7 +5,9 @@ import streamlit as st
 from studio import session
 from studio.widgets.campaign.create import new_campaign
 from studio.widgets.campaign.list import campaign_list
+from studio.widgets.plain_text import text_style
 
+text_style()
 st.header("Campaigns", anchor=False)
 st.caption("A campaign gives people dialogues to read, one at a time and never the same place twice.")
 if session.allowed("run_campaign"):

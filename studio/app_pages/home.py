@@ -10,9 +10,11 @@ from studio.widgets.home.rubrics import decisions_for, questions_of_auditors, wr
 from studio.widgets.home.runs import runs_now
 from studio.widgets.home.store import holdings
 from studio.widgets.names import escaped
+from studio.widgets.plain_text import text_style
 from studio.widgets.rubric.changes import rubric_style
 
 person = session.here()
+text_style()
 rubric_style()
 st.title(f"Hello, {escaped(person.name)}", anchor=False)
 holdings()
