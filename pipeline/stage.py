@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pipeline import faults, processes
+from pipeline.collector import look_less_often
 from pipeline.provenance import code_version
 from pipeline.rundir import RunDir, Stage, State, utc_now
 from rubrics.errors import UserError
@@ -71,6 +72,7 @@ def execute(run: RunDir, home: Path, work: Work) -> int:
 
     Raises UserError when the run is not queued, or when how it ended cannot be written down.
     """
+    look_less_often()
     with _signals_leave_the_mark(run):
         _claim(run)
         with _heartbeat(run):
