@@ -160,8 +160,11 @@ def _units(rubric: Rubric, scores: Floats, lacking: Flags | None, position: int)
 
 def _counted(rubric: Rubric, units: list[Floats]) -> list[Floats]:
     """How far each criterion counts: no further than what limits it."""
-    limits = [rubric.ids.index(c.limited_by or c.id) for c in rubric.criteria]
-    return [np.minimum(unit, units[limit]) for unit, limit in zip(units, limits, strict=True)]
+    places = {criterion.id: place for place, criterion in enumerate(rubric.criteria)}
+    return [
+        unit if criterion.limited_by is None else np.minimum(unit, units[places[criterion.limited_by]])
+        for criterion, unit in zip(rubric.criteria, units, strict=True)
+    ]
 
 
 def _values(rubric: Rubric, shares: list[Floats]) -> Floats:

@@ -62,7 +62,7 @@ class _Gold:
 
     def __init__(self, cursor: Cursor) -> None:
         flags = rows_of(cursor, _FLAGS)
-        finished = {row["dialogue_id"] for row in rows_of(cursor, _FINISHED)}
+        finished = {dialogue_id for (dialogue_id,) in cursor.execute(_FINISHED).fetchall()}
         self.dialogues = sorted(finished | {flag["dialogue_id"] for flag in flags})
         places = {dialogue_id: place for place, dialogue_id in enumerate(self.dialogues)}
         self.flags: dict[int, list[dict[str, Any]]] = defaultdict(list)
