@@ -71,12 +71,19 @@ class Client:
         body = orjson.dumps(self._body(messages, schema, temperature, max_tokens, seed, logprobs))
         call = _Call(body, len(body) // CHARS_PER_TOKEN + max_tokens)
         try:
-            answer = await self._ask(call)
+            reply = self._read(await self._ask(call), call, whole=schema is not None)
         except EndpointError as error:
-            self.breaker.failed(str(error))
+            self._note(error)
             raise
         self.breaker.answered()
-        return self._read(answer, call, whole=schema is not None)
+        return reply
+
+    def _note(self, error: EndpointError) -> None:
+        """A refusal and a prompt that is too long speak of what was asked, and not of the endpoint."""
+        if error.outcome in ("timeout", "http_error"):
+            self.breaker.failed(str(error))
+        else:
+            self.breaker.answered()
 
     def _body(
         self,

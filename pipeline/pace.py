@@ -16,9 +16,9 @@ BURST_S = 1.0
 class AdaptiveLimit:
     """Slots for calls in flight, first come first served: `async with limit:` holds one."""
 
-    def __init__(self, highest: int, lowest: int = 1) -> None:
-        """Between `lowest` and `highest` calls at once."""
-        self.lowest, self.highest = min(lowest, highest), highest
+    def __init__(self, highest: int) -> None:
+        """Between one and `highest` calls at once."""
+        self.highest = highest
         self.allowed = float(highest)
         self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -50,7 +50,7 @@ class AdaptiveLimit:
     def was_too_much(self, asked_at: float) -> None:
         """Half as many slots, once for all calls that were under way when they were cut. `asked_at`: time.monotonic."""
         if asked_at >= self._cut_at:
-            self.allowed = max(float(self.lowest), self.allowed / 2)
+            self.allowed = max(1.0, self.allowed / 2)
             self._cut_at = time.monotonic()
 
     def _leave(self) -> None:

@@ -116,10 +116,8 @@ class ScoreBook:
     def __init__(self, run: RunDir, turns: list[Turn]) -> None:
         self.done = 0
         self._run_id, self._turns = run.run_id, turns
-        self._verdicts, self._rewards = (
-            RowsFile(run.output("verdicts"), VERDICTS),
-            RowsFile(run.output("rewards"), REWARDS),
-        )
+        self._verdicts = RowsFile(run.output("verdicts"), VERDICTS)
+        self._rewards = RowsFile(run.output("rewards"), REWARDS)
         self._votes = RowsFile(run.output("votes"), VERDICTS)
         self._is_voted = False
         self._waiting: dict[int, tuple[Voted, Reward]] = {}

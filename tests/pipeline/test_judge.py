@@ -247,6 +247,29 @@ def test_whatever_decides_an_answer_makes_it_another_one(tmp_path: Path, change:
     assert len(server.bodies) == 2
 
 
+def test_changing_one_criterion_asks_for_that_one_and_no_other(tmp_path: Path) -> None:
+    """Although it shares its call with another."""
+    cache = VerdictCache(tmp_path / "c.sqlite")
+    warmer = [
+        c.model_copy(update={"anchors": {1: "cold", 5: "very warm"}}) for c in RUBRIC.criteria if c.id == "empathy"
+    ]
+    changed = RUBRIC.model_copy(update={"criteria": (*warmer, *RUBRIC.criteria[1:])})
+    with chat_server(four) as server:
+        judge_all(server, cache, [TURN])
+        before = len(server.bodies)
+        verdicts = judge_all(server, cache, [TURN], changed)[0]
+    (body,) = server.bodies[before:]
+    assert body["response_format"]["json_schema"]["schema"]["required"] == ["empathy"]
+    assert [v.criterion_id for v in verdicts if v.judge != "rule" and not v.cached] == ["empathy"]
+
+
+def test_criteria_per_call_puts_them_to_the_judge_apart(tmp_path: Path) -> None:
+    with chat_server(four) as server:
+        judge_all(server, VerdictCache(tmp_path / "c.sqlite"), [TURN], criteria_per_call=1)
+    asked = [body["response_format"]["json_schema"]["schema"]["required"] for body in server.bodies]
+    assert sorted(asked) == [["empathy"], ["fluency"], ["persona"], ["safety"]]
+
+
 def test_replicates_differ_by_seed_only_when_sampling(tmp_path: Path) -> None:
     with chat_server(four) as server:
         cache = VerdictCache(tmp_path / "c.sqlite")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from pipeline.breaker import EndpointGone
 from pipeline.cache import VerdictCache
 from pipeline.client import Client
 from pipeline.endpoints import Endpoint
@@ -72,6 +73,8 @@ FAULTS: dict[str, Any] = {
     "a refusal": lambda body, n: completion(None, refusal="I will not"),
     "a refusal in words": lambda body, n: completion("I'm sorry, but I can't rate this."),
     "a filter": lambda body, n: completion("", "content_filter"),
+    "a filter's 400": lambda body, n: failure(400, "no", code="content_filter"),
+    "a prompt too long": lambda body, n: failure(400, "no", code="context_length_exceeded"),
     "an array": lambda body, n: web.json_response([1, 2]),
     "no choices": lambda body, n: web.json_response({"choices": []}),
     "prose": lambda body, n: completion("I would give it 5 out of 5."),
@@ -88,6 +91,8 @@ EXPECTED = {
     "a refusal": {"refused"},
     "a refusal in words": {"refused"},
     "a filter": {"refused"},
+    "a filter's 400": {"refused"},
+    "a prompt too long": {"truncated"},
     "an array": {"http_error"},
     "no choices": {"http_error"},
     "bytes": {"http_error"},
@@ -167,3 +172,17 @@ def test_what_is_answered_when_the_turns_time_is_up_counts_and_the_rest_is_a_tim
         "persona": "timeout",
         "safety": "scored",
     }
+
+
+@pytest.mark.parametrize("fault", ["a refusal", "a filter's 400", "a prompt too long", "truncated by length"])
+def test_what_speaks_of_the_turn_ends_no_job(tmp_path: Path, fault: str) -> None:
+    with chat_server(FAULTS[fault]) as server:
+        given, _ = judged(server, VerdictCache(tmp_path / "c.sqlite"), 40, max_failure_share=0.5, max_concurrency=4)
+    assert {verdict.score for some in given for verdict in some} == {None}
+
+
+@pytest.mark.parametrize("fault", ["no choices", "an array", "empty body"])
+def test_a_server_that_answers_nonsense_is_gone(tmp_path: Path, fault: str) -> None:
+    with chat_server(FAULTS[fault]) as server, pytest.raises(EndpointGone, match="not a chat completion"):
+        judged(server, VerdictCache(tmp_path / "c.sqlite"), 40, max_failure_share=0.5, max_concurrency=4)
+    assert len(server.bodies) < 40 * 3

@@ -11,30 +11,15 @@ from studio.widgets.rubric.bodies import Body
 
 def rule_form(piece: Body) -> None:
     """The fields of the rule; a reply has to keep to all that is set."""
-    cid = piece["id"]
     st.markdown("**What a reply has to keep to**")
     left, right = st.columns(2)
     with left:
         _length(piece, "max_words", "At most so many words", "0 is no limit.")
-        fields.long_text(
-            "Must not say",
-            f"avoids_{cid}",
-            "\n".join(_rule(piece).get("avoids", ())),
-            _phrases(piece, "avoids"),
-            placeholder="One phrase a line",
-            help="One phrase a line, in any case. A reply that says one of them does not keep to the rule.",
-        )
+        _phrases(piece, "avoids", "Must not say", "A reply that says one of them does not keep to the rule.")
         _switch(piece, "spans", "Has all four spans, in order")
     with right:
         _length(piece, "min_words", "At least so many words", "0 is no limit.")
-        fields.long_text(
-            "Must say one of",
-            f"says_{cid}",
-            "\n".join(_rule(piece).get("says", ())),
-            _phrases(piece, "says"),
-            placeholder="One phrase a line",
-            help="One phrase a line, in any case. One of them is enough.",
-        )
+        _phrases(piece, "says", "Must say one of", "One of them is enough.")
         _switch(piece, "label", "Names one of the 32 emotions")
 
 
@@ -53,8 +38,15 @@ def _yes_no(value: bool) -> str:
     return "Must be so" if value else "Does not matter"
 
 
-def _phrases(piece: Body, field: str) -> Callable[[Any], None]:
-    return _setting(piece, field, lambda text: [line.strip() for line in text.splitlines() if line.strip()])
+def _phrases(piece: Body, field: str, label: str, help: str) -> None:
+    fields.long_text(
+        label,
+        f"{field}_{piece['id']}",
+        "\n".join(_rule(piece).get(field, ())),
+        _setting(piece, field, lambda text: [line.strip() for line in text.splitlines() if line.strip()]),
+        placeholder="One phrase a line",
+        help=f"One phrase a line, in any case. {help}",
+    )
 
 
 def _setting(piece: Body, field: str, read: Callable[[Any], Any] = lambda value: value) -> Callable[[Any], None]:
