@@ -103,6 +103,14 @@ def metrics(store: Store, run_id: str) -> pd.DataFrame:
     return store.frame(sql, [run_id])
 
 
+def summary(store: Store, run_id: str) -> dict[str, Any]:
+    """What a run's last summary event says; empty before there is one."""
+    sql = "SELECT body FROM run_events WHERE run_id = ? AND kind = 'summary' ORDER BY seq DESC LIMIT 1"
+    found = store.rows(sql, [run_id])
+    told: dict[str, Any] = json.loads(found[0]["body"]) if found else {}
+    return told
+
+
 def models(store: Store) -> pd.DataFrame:
     """Trained models, newest first: run_id, stage, base_model, path, created_at, rubric_id, rubric_version, parameters,
     sha256, steps, requested_by. `created_at` is when the training ended, or was asked for while that is not known.

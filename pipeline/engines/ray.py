@@ -144,7 +144,7 @@ class Cluster:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._keeper: Any = ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=here).remote(run.path)
         self._run, self._live = run, live
-        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        nodes: list[dict[str, Any]] = ray.nodes()
         self._actors = actors or sum(bool(node["Alive"]) for node in nodes)
 
     def write(self, waiting: Sequence[str]) -> None:

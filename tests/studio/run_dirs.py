@@ -88,6 +88,8 @@ def scored(store: Store, count: int = 3, failed: int = 1, seed: int = 0) -> RunD
         rewards.append({**where, **parts, "reward": whole, "vetoed_by": None, "outcome": outcome})
     run.write_output("verdicts", pd.DataFrame(verdicts))
     run.write_output("rewards", pd.DataFrame(rewards))
+    asked = {"asked": len(verdicts), "scored": sum(one["score"] is not None for one in verdicts)}
+    run.append_event("summary", validity={"3": asked}, scoring={"weighted": 4, "fell_back": 2})
     done = {"done": len(turns), "total": len(turns), "unit": "turns"}
     return end(run, **done, tokens_in=48_210, tokens_out=6_120, cost=0.42)
 

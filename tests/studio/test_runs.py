@@ -10,14 +10,15 @@ from db.ingest import ingest
 from db.store import Store
 from pipeline import processes
 from pipeline.configs import CONFIGS
+from pipeline.live import span
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
 from studio import service
 from studio.widgets.run import submit as run_submit
 from studio.widgets.run.config_form import HIDDEN, LABELS, misfit
 from studio.widgets.run.data import sample
-from studio.widgets.run.live import Pace, log_tail, pace, pace_words, span_words
-from studio.widgets.run.results import audit_link, criterion_means
+from studio.widgets.run.live import Pace, log_tail, pace, pace_words
+from studio.widgets.run.results import asking_words, audit_link, criterion_means
 from studio.widgets.run.words import STARTED_HERE
 from tests.studio import run_dirs
 
@@ -388,10 +389,20 @@ def test_the_pace_is_known_only_once_something_moved() -> None:
     assert pace([(0, 0), (10, 5)], 20) == Pace(per_s=0.5, left_s=30)
 
 
+def test_what_was_asked_for_and_could_be_used_is_said() -> None:
+    validity = {"10": {"asked": 10, "scored": 9}, "1": {"asked": 2000, "scored": 2000}, "3": {"asked": 0, "scored": 0}}
+    assert asking_words({"validity": validity, "scoring": {"weighted": 7, "fell_back": 1}}) == [
+        "One criterion a call: 2,000 of 2,000 verdicts asked for could be used (100.0%).",
+        "10 criteria a call: 9 of 10 verdicts asked for could be used (90.0%).",
+        "1 score could not be weighed by the judge's probabilities: taken as stated.",
+    ]
+    assert asking_words({}) == []
+
+
 def test_pace_and_spans_use_readable_units() -> None:
     assert pace_words(Pace(2.0, 45), "turns") == "2.0 turns a second, about 45 s left"
     assert pace_words(Pace(0.1, 600), "steps") == "6.0 steps a minute, about 10 min left"
-    assert span_words(7500) == "2 h 5 min"
+    assert span(7500) == "2 h 5 min"
 
 
 def test_the_log_shows_the_end_of_the_newest_attempt(store: Store) -> None:

@@ -7,10 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.configs import CONFIGS
-from pipeline.endpoint_check import check
+from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
+from studio import service
 from studio.widgets.run.words import BUILT_IN, model_name
 from studio.widgets.times import exact
 
@@ -129,8 +130,8 @@ def check_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -
     if st.button("Check that it answers", key="check_judge", icon=":material/network_check:"):
         try:
             with st.spinner(f"Asking {chosen.name} at {chosen.base_url}"):
-                check(chosen)
-            st.success(f"{chosen.name} answers as it should.", icon=":material/check_circle:")
+                found = ready(chosen, service.home())
+            st.success(f"{chosen.name} answers as it should ({found.capability}).", icon=":material/check_circle:")
         except UserError as error:
             st.error(str(error), icon=":material/error:")
 

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline import jobs
+from pipeline.live import span
 from pipeline.rundir import FINISHED, RunDir, Status
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import amount, progress_words, state_badge
@@ -35,15 +36,7 @@ def pace(marks: list[tuple[float, int]], total: int) -> Pace | None:
 def pace_words(found: Pace, unit: str) -> str:
     """Such as "8.0 turns a minute, about 3 min left"; the unit of time is one that gives readable numbers."""
     per, name = (found.per_s, "second") if found.per_s >= 1 else (found.per_s * 60, "minute")
-    return f"{per:.1f} {unit} a {name}, about {span_words(found.left_s)} left"
-
-
-def span_words(seconds: float) -> str:
-    """A length of time: "20 s", "3 min", "2 h 5 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    return f"{per:.1f} {unit} a {name}, about {span(found.left_s)} left"
 
 
 def waiting_words(ahead: int) -> str:
@@ -129,7 +122,7 @@ def _alive(run: RunDir, status: Status) -> None:
     if found == "silent":
         silent = _now() - datetime.fromisoformat(status.heartbeat)
         st.warning(
-            f"No sign of life for {span_words(silent.total_seconds())}. The job's process is still "
+            f"No sign of life for {span(silent.total_seconds())}. The job's process is still "
             "there; it may be busy, or stuck. Look at its log, or cancel it and resume.",
             icon=":material/heart_broken:",
         )

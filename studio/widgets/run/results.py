@@ -1,5 +1,7 @@
 """What came of a run: a table and a few charts for each stage. Read from the store once the run has ended."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -64,7 +66,7 @@ def _scored(store: Store, run: RunDir) -> None:
         means = criterion_means(verdicts, as_asked(run.rubric()))
         charts.draw(charts.criterion_means(means), "chart_criteria", "Mean score of each criterion on its own scale")
     _outcomes(rewards)
-    for line in validity_words(run):
+    for line in asking_words(runs.summary(store, run.run_id)):
         st.caption(line)
     _turn_table(rewards)
 
@@ -78,16 +80,20 @@ def _score_figures(rewards: pd.DataFrame) -> None:
         st.metric("Set to 0 by a veto", str(int(rewards["vetoed_by"].notna().sum())))
 
 
-def validity_words(run: RunDir) -> list[str]:
-    """How many of the verdicts that were asked for could be used, by how many criteria shared a call, in words."""
-    summaries = [event for event in run.events() if event["kind"] == "summary"]
-    validity: dict[str, dict[str, int]] = summaries[-1].get("validity", {}) if summaries else {}
-    return [
+def asking_words(summary: Mapping[str, Any]) -> list[str]:
+    """How many of the verdicts that were asked for could be used, by how many criteria shared a call; and how many
+    scores were to be weighed by the judge's probabilities and could not be.
+    """
+    validity: dict[str, dict[str, int]] = summary.get("validity", {})
+    lines = [
         f"{'One criterion' if together == '1' else f'{together} criteria'} a call: {found['scored']:,} of "
         f"{found['asked']:,} verdicts asked for could be used ({found['scored'] / found['asked']:.1%})."
         for together, found in sorted(validity.items(), key=lambda one: int(one[0]))
         if found["asked"]
     ]
+    if stated := summary.get("scoring", {}).get("fell_back", 0):
+        lines.append(f"{amount(stated, 'score')} could not be weighed by the judge's probabilities: taken as stated.")
+    return lines
 
 
 def criterion_means(verdicts: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
