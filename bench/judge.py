@@ -28,6 +28,7 @@ from pipeline.client import Client
 from pipeline.collector import look_less_often
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Judge
+from pipeline.parts import parts_of
 from pipeline.questions import Sheet, how_asked
 from pipeline.spans import Spans, render_spans
 from pipeline.turns import Message, Turn
@@ -86,8 +87,6 @@ def bodies(url: str, calls: int) -> list[bytes]:
     client = Client(one)
     made = []
     for number in range(calls // CRITERIA):
-        from pipeline.parts import parts_of
-
         for asked in sheet.ask_all(parts_of(turn(number))):
             half = sheet.half(asked.question.criteria)
             body = client._body(
@@ -187,10 +186,11 @@ def peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-# Ours and every peer run with the collector as our jobs set it.
 def measure(url: str, home: Path, calls: int, with_sdk: bool, verdicts: int) -> dict[str, float]:
-    look_less_often()
     figures: dict[str, float] = {}
+    cache = VerdictCache(home / "usual.sqlite")
+    figures["usual_collector_per_s_256"] = asyncio.run(ours(url, 256, 2 * calls // CRITERIA * CRITERIA, cache))
+    look_less_often()  # from here on, for ours and for every peer, as jobs set it
     for in_flight in (64, 256):
         many = calls * in_flight // 64 // CRITERIA * CRITERIA
         figures[f"bare_aiohttp_per_s_{in_flight}"] = asyncio.run(bare(url, in_flight, many))

@@ -35,6 +35,7 @@ from transformers.utils.logging import disable_progress_bar
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from pipeline.collector import look_less_often
 from pipeline.endpoints import Endpoint
 from pipeline.judge import Verdict
 from pipeline.rewards import EmotionReward, FormatReward, RubricReward, WholeReward, all_or_null
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer steps and rounds")
     steps, rounds = (6, 2) if parser.parse_args().quick else (12, 5)
     torch.set_num_threads(1)
+    look_less_often()  # for all of them, as a job sets it
     disable_progress_bar()
     warnings.filterwarnings("ignore")
     logging.getLogger("trl").setLevel(logging.ERROR)

@@ -12,6 +12,7 @@ from studio import service
 from studio.widgets.agreement.veil import veiled
 from studio.widgets.agreement.words import cell, number, strength
 from studio.widgets.history_words import recent_lines
+from tests.studio.opening import opened
 
 PAGE = "app_pages/agreement.py"
 RUBRIC = {"rubric_id": "unsafe-turns", "rubric_version": 1}
@@ -33,28 +34,19 @@ def two_auditors(studio_home: Path) -> None:
     )
 
 
-def opened(app: AppTest, sign_in, who: str, **query: str) -> AppTest:
-    sign_in(app, who)
-    for name, value in query.items():
-        app.query_params[name] = value
-    at = app.switch_page(PAGE).run()
-    assert not at.exception
-    return at
-
-
 def html(at: AppTest) -> str:
     return "\n".join(one.proto.body for one in at.get("html"))
 
 
 def test_before_anybody_audited_the_page_says_what_to_do(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "ines")
+    at = opened(app, sign_in, PAGE, "ines")
     assert "two people have finished the same dialogues" in at.info[0].value
     assert "<table" not in html(at)
 
 
 @pytest.mark.usefixtures("two_auditors")
 def test_figures_come_with_words_and_what_is_undefined_says_why(app: AppTest, sign_in) -> None:
-    found = html(opened(app, sign_in, "ines"))
+    found = html(opened(app, sign_in, PAGE, "ines"))
     assert "People agree well that VA1 is absent" in found
     assert "poorly when it is present (0.00)" in found
     assert "Everybody set" not in found
@@ -64,7 +56,7 @@ def test_figures_come_with_words_and_what_is_undefined_says_why(app: AppTest, si
 
 @pytest.mark.usefixtures("two_auditors")
 def test_an_annotator_sees_the_whole_and_nobody_in_it(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "mei", view="settle")
+    at = opened(app, sign_in, PAGE, "mei", view="settle")
     found = html(at)
     assert 'aria-label="How far people agree"' in found
     for hidden in ("Agreement of each two", "People beside gold", "Nora", "nora", "too quick"):
@@ -78,7 +70,7 @@ def test_an_annotator_sees_the_whole_and_nobody_in_it(app: AppTest, sign_in) -> 
 
 @pytest.mark.usefixtures("two_auditors")
 def test_names_are_hidden_until_somebody_asks(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "ravi")
+    at = opened(app, sign_in, PAGE, "ravi")
     assert "Person A" in html(at)
     assert "Nora Lind" not in html(at)
     at.toggle(key="agreement_names").set_value(True).run()
@@ -88,7 +80,7 @@ def test_names_are_hidden_until_somebody_asks(app: AppTest, sign_in) -> None:
 
 @pytest.mark.usefixtures("two_auditors")
 def test_a_disagreement_is_settled_with_who_and_why(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "ines", view="settle")
+    at = opened(app, sign_in, PAGE, "ines", view="settle")
     found = html(at)
     assert "Person A" in found
     assert "Mei Tanaka" not in found
@@ -116,7 +108,7 @@ def test_a_disagreement_is_settled_with_who_and_why(app: AppTest, sign_in) -> No
     at.switch_page("app_pages/rubrics.py")
     at.query_params.update({"rubric": "unsafe-turns"})
     assert any("1 turn raises a question" in one for one in html(at.run()).split("<div>"))
-    at = opened(app, sign_in, "ines", view="settle")
+    at = opened(app, sign_in, PAGE, "ines", view="settle")
     at.segmented_control(key="settle_which").set_value(True).run()
     assert not at.exception
     assert "How fast is too fast is not said." in html(at)
@@ -128,14 +120,14 @@ def test_gold_that_stands_already_is_shown_before_it_is_replaced(app: AppTest, s
     ines = person(service.store(), "ines")
     told = {"note": "set by hand", "client_id": "g", "is_gold": True}
     audits.flag(service.store(), ines, "demo-01", 0, "VA1", "red", **told, **RUBRIC)
-    found = html(opened(app, sign_in, "tomas", view="settle", place="demo-01|0|VA1"))
+    found = html(opened(app, sign_in, PAGE, "tomas", view="settle", place="demo-01|0|VA1"))
     assert "Gold so far: flag, red, set by Dr. Ines Okafor" in found
     assert "set by hand" in found
 
 
 @pytest.mark.usefixtures("two_auditors")
 def test_the_diagnosis_can_be_taken_away(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "hanna")
+    at = opened(app, sign_in, PAGE, "hanna")
     at.button(key="agreement_prepare").click().run()
     assert not at.exception
     assert {"CSV", "Parquet"} <= {one.label for one in at.get("download_button")}
@@ -143,7 +135,7 @@ def test_the_diagnosis_can_be_taken_away(app: AppTest, sign_in) -> None:
 
 @pytest.mark.usefixtures("two_auditors")
 def test_by_severity_and_who_uses_a_code_differently(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "ines")
+    at = opened(app, sign_in, PAGE, "ines")
     at.toggle(key="agreement_by_severity").set_value(True).run()
     assert "AC2" in html(at)
     at.button(key="agreement_estimate").click().run()

@@ -14,6 +14,7 @@ from studio.widgets.judge.words import summary
 from studio.widgets.run.submit import start
 from tests.db.impact_stores import Judged, judged_run
 from tests.rubrics.test_calibration import paired
+from tests.studio.opening import opened
 
 PAGE = "app_pages/agreement.py"
 ASKED = {"view": "judge", "rubric": "kardia-empathy", "version": "1"}
@@ -34,22 +35,13 @@ def judged(studio_home: Path) -> None:
     judged_run(store, "20261101-100000-score-aaaa", version.rubric, turns, rewards=False)
 
 
-def opened(app: AppTest, sign_in, who: str, **query: str) -> AppTest:
-    sign_in(app, who)
-    for name, value in query.items():
-        app.query_params[name] = value
-    at = app.switch_page(PAGE).run()
-    assert not at.exception
-    return at
-
-
 def html(at: AppTest) -> str:
     return "\n".join(one.proto.body for one in at.get("html"))
 
 
 @pytest.mark.usefixtures("judged")
 def test_misses_and_false_alarms_are_said_with_their_counts(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "ines", **ASKED)
+    at = opened(app, sign_in, PAGE, "ines", **ASKED)
     found = html(at)
     assert "It misses 2 of 3 faults that people see" in found
     assert "0 false alarms on 8 turns" in found
@@ -62,7 +54,7 @@ def test_misses_and_false_alarms_are_said_with_their_counts(app: AppTest, sign_i
 
 @pytest.mark.usefixtures("judged")
 def test_the_pairs_can_be_taken_away(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "ravi", **ASKED)
+    at = opened(app, sign_in, PAGE, "ravi", **ASKED)
     at.button(key="judge_prepare").click().run()
     assert not at.exception
     assert any("60 rows" in one.value for one in at.caption)
@@ -70,11 +62,11 @@ def test_the_pairs_can_be_taken_away(app: AppTest, sign_in) -> None:
 
 @pytest.mark.usefixtures("judged")
 def test_an_annotator_has_no_such_page(app: AppTest, sign_in) -> None:
-    assert "The judge beside people" not in html(opened(app, sign_in, "mei", **ASKED))
+    assert "The judge beside people" not in html(opened(app, sign_in, PAGE, "mei", **ASKED))
 
 
 def test_before_any_judge_was_asked_the_page_says_what_to_do(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "ravi", view="judge", rubric="unsafe-turns")
+    at = opened(app, sign_in, PAGE, "ravi", view="judge", rubric="unsafe-turns")
     assert "This judge has not been asked by this version" in at.info[0].value
     assert "48 dialogues" in at.info[0].value
     assert "<table" not in html(at)
@@ -103,10 +95,10 @@ GATE = {"view": "judge", "rubric": "kardia-empathy", "version": "1"}
 
 @pytest.mark.usefixtures("studio_home")
 def test_only_a_psychologist_lets_a_judge_through_and_says_why(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "ravi", **GATE)
+    at = opened(app, sign_in, PAGE, "ravi", **GATE)
     assert any("does not reach the limits" in one.value for one in at.warning)
     assert not [one for one in at.text_area if one.key == "gate_reason"]
-    at = opened(app, sign_in, "ines", **GATE)
+    at = opened(app, sign_in, PAGE, "ines", **GATE)
     at.button(key="gate_override").click().run()
     assert any("Say why" in one.value for one in at.error)
     at.text_area(key="gate_reason").set_value("To try the set-up.")

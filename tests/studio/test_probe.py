@@ -15,6 +15,7 @@ from pipeline.rundir import RunDir
 from rubrics.errors import UserError
 from studio import service
 from studio.widgets.run.submit import probe
+from tests.studio.opening import opened
 
 PAGE = "app_pages/rubrics.py"
 
@@ -23,15 +24,6 @@ PAGE = "app_pages/rubrics.py"
 def _no_worker(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "ensure_worker", lambda home: None)
     return
-
-
-def opened(app: AppTest, sign_in, who: str, **query: str) -> AppTest:
-    sign_in(app, who)
-    for name, value in query.items():
-        app.query_params[name] = value
-    at = app.switch_page(PAGE).run()
-    assert not at.exception
-    return at
 
 
 def texts(at: AppTest) -> str:
@@ -78,7 +70,7 @@ def test_what_was_probed_as_a_draft_is_shown_to_the_approver_of_that_text(app: A
     assert run.request().rubric is not None
     assert run.request().rubric.version == 0, "as a draft"
     probed(run)
-    at = opened(app, sign_in, "tomas", rubric="kardia-empathy", version="2", view="review")
+    at = opened(app, sign_in, PAGE, "tomas", rubric="kardia-empathy", version="2", view="review")
     found = texts(at)
     assert "1 of 2 probes raise a score or the reward without merit" in found
     assert "0 of 1 that should earn less do not clearly do so" in found
@@ -90,7 +82,7 @@ def test_what_was_probed_as_a_draft_is_shown_to_the_approver_of_that_text(app: A
 
 def test_an_approver_can_start_it_and_sees_it_wait(app: AppTest, sign_in) -> None:
     version = in_review()
-    at = opened(app, sign_in, "tomas", rubric="kardia-empathy", version="2", view="review")
+    at = opened(app, sign_in, PAGE, "tomas", rubric="kardia-empathy", version="2", view="review")
     assert "Not probed yet" in texts(at)
     at.button(key="probe_it_review").click().run()
     assert not at.exception
@@ -103,7 +95,7 @@ def test_an_approver_can_start_it_and_sees_it_wait(app: AppTest, sign_in) -> Non
 
 
 def test_whoever_only_reads_starts_nothing(app: AppTest, sign_in) -> None:
-    at = opened(app, sign_in, "paul", rubric="kardia-empathy", version="1")
+    at = opened(app, sign_in, PAGE, "paul", rubric="kardia-empathy", version="1")
     assert not [one for one in at.button if str(one.key).startswith("probe_it")]
     store = service.store()
     version = rubric_versions.version(store, "kardia-empathy", 1)
