@@ -81,6 +81,8 @@ def _prompt(rubric: Rubric, asked: list[Criterion]) -> None:
     st.caption(
         f"Of {calls} calls a turn, the one that asks: {names}." if calls > 1 else f"One call a turn asks: {names}."
     )
+    if len(asked) > 1:
+        st.caption("A judge that is set to fewer criteria a call gets the same prompt with only these of them in it.")
     turn = _chosen_turn()
     shown = _parts(asked[0], turn)
     first, second = rubric_text(rubric, asked), parts_text(asked, shown)
