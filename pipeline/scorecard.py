@@ -9,13 +9,13 @@ import numpy as np
 from pipeline.emotions import GROUP_OF
 from pipeline.rewards import combine, emotion_reward, format_reward
 from pipeline.turns import Turn
+from rubrics.evidence import interval
 from rubrics.overall import as_asked
 from rubrics.schema import Rubric
 
 if TYPE_CHECKING:
     from pipeline.judge import Verdict
 
-RESAMPLES = 2_000
 TURN_MEASURES = ("format", "emotion", "emotion_group")
 WHOLE_MEASURES = ("rubric", "reward")
 
@@ -88,21 +88,6 @@ def difference(name: str, base: Measured, trained: Measured, seed: int) -> Score
         else:
             pairs[address] = Value(after.value - before.value)
     return _line("difference", name, pairs, seed)
-
-
-def interval(values: Sequence[float], dialogues: Sequence[str], seed: int) -> tuple[float, float] | None:
-    """95 % percentile interval of the mean when whole dialogues are drawn anew, with replacement; None below two.
-
-    Turns of one dialogue are alike, so drawing single turns would promise more than is known.
-    """
-    names, place = np.unique(np.asarray(dialogues), return_inverse=True)
-    if len(names) < 2:
-        return None
-    sums = np.bincount(place, weights=np.asarray(values, dtype=float))
-    counts = np.bincount(place)
-    draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
-    low, high = np.percentile((draws @ sums) / (draws @ counts), [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _line(which: str, name: str, values: Mapping[Address, Value], seed: int) -> Score:

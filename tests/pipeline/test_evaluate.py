@@ -13,12 +13,13 @@ import torch
 from pipeline import evaluate
 from pipeline.evaluate import ANSWER_TYPES, choose_turns
 from pipeline.rundir import RunDir
-from pipeline.scorecard import Value, difference, interval, score
+from pipeline.scorecard import Value, difference, score
 from pipeline.stage import Cancelled
 from pipeline.train.answering import answer
 from pipeline.train.models import load_model
 from pipeline.turns import turns_of
 from rubrics.errors import UserError
+from rubrics.evidence import interval
 from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
 from tests.pipeline.training_runs import RUBRIC, dialogue, dialogues, events, lay_out, spans
 
