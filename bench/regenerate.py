@@ -5,6 +5,7 @@
 A mock endpoint (bench.mock_roles, a process of its own) answers after 50 ms and lets one verdict in ten FAIL. The same
 dialogues are written from nothing:
 
+    bare         calls by aiohttp alone, as many at once and with nothing between them: what this machine allows
     ours         `python -m pipeline regenerate`: many chains at once, every answer in the journal
     gather       what one would write first: round after round over a batch of dialogues with asyncio.gather, the OpenAI
                  SDK's client, the same prompts, no journal (bench.rounds)
@@ -65,14 +66,17 @@ def measured(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         home = home_for(folder / "home", url, asked.in_flight)
         figures = ours(submit(home, folder / "ours", dialogues, exchanges), home, asked.in_flight)
         print(json.dumps(figures), flush=True)
-        rounds = ["gather", *(["distilabel"] if asked.distilabel else [])]
+        rounds = ["bare", "gather", *(["distilabel"] if asked.distilabel else [])]
         some = dialogues // 4  # the rounds are slower, and as fast with fewer
         for way in rounds:
             python = asked.distilabel if way == "distilabel" else sys.executable
             told = by_rounds(python, way, url, some, exchanges, asked.in_flight)
             print(json.dumps({way: told}), flush=True)
             figures[f"{way}_calls_per_s"] = told["calls_per_s"]
-            figures[f"times_{way}"] = round(told["seconds"] / (figures["seconds"] * some / dialogues), 2)
+            if way == "bare":
+                figures["bare_share_of_bound"] = round(told["calls_per_s"] * LATENCY_S / asked.in_flight, 3)
+            else:
+                figures[f"times_{way}"] = round(told["seconds"] / (figures["seconds"] * some / dialogues), 2)
     if asked.whole:
         figures |= whole(folder)
     if asked.ray:

@@ -1,8 +1,9 @@
 """Regeneration as one would write it first: rounds over batches of dialogues, each round ended before the next begins.
 
-    python -m bench.rounds gather|distilabel URL DIALOGUES EXCHANGES IN_FLIGHT     prints {"calls", "seconds", …}
+    python -m bench.rounds bare|gather|distilabel URL DIALOGUES EXCHANGES IN_FLIGHT     prints {"calls", "seconds", …}
 
 gather: asyncio.gather over a batch of as many dialogues as calls may be in flight, with the OpenAI SDK's AsyncOpenAI.
+bare: as many calls as there would be without a revision, by aiohttp alone and with nothing between them: the limit.
 distilabel: the same rounds through its OpenAILLM, batches of 50 as its steps have by default. The prompts are ours, and
 so is what they ask about; nothing is written down.
 """
@@ -14,6 +15,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
+
 from pipeline.prompts import assistant_messages
 from pipeline.turns import Message
 from rubrics.load import LIBRARY, load_rubric
@@ -22,6 +25,7 @@ from rubrics.render import judge_messages
 Chat = list[dict[str, str]]
 Ask = Callable[[list[Chat]], Awaitable[list[str]]]
 MAX_REVISIONS = 5
+CALLS_AN_EXCHANGE = 5
 GATE = load_rubric(LIBRARY / "regeneration-gate.yaml")
 PERSON = "Keeps an old dog and a long silence. " * 20
 
@@ -99,6 +103,21 @@ async def by_gather(url: str, in_flight: int, dialogues: int, exchanges: int) ->
     return sum([await written(talks[i : i + in_flight], exchanges, ask) for i in range(0, dialogues, in_flight)])
 
 
+async def by_bare(url: str, in_flight: int, dialogues: int, exchanges: int) -> int:
+    talks = iter([Talk(number) for number in range(dialogues) for _ in range(exchanges * CALLS_AN_EXCHANGE)])
+    calls = dialogues * exchanges * CALLS_AN_EXCHANGE
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def one_after_another() -> None:
+            for talk in talks:
+                chat = assistant_messages(talk.person, talk.situation, [])
+                async with session.post(f"{url}/chat/completions", json={"model": "mock", "messages": chat}) as answer:
+                    await answer.read()
+
+        await asyncio.gather(*(one_after_another() for _ in range(in_flight)))
+    return calls
+
+
 async def by_distilabel(url: str, in_flight: int, dialogues: int, exchanges: int) -> int:
     from distilabel.models import OpenAILLM
 
@@ -119,7 +138,7 @@ async def by_distilabel(url: str, in_flight: int, dialogues: int, exchanges: int
 def main() -> None:
     way, url, *numbers = sys.argv[1:]
     dialogues, exchanges, in_flight = map(int, numbers)
-    ways = {"gather": by_gather, "distilabel": by_distilabel}
+    ways = {"bare": by_bare, "gather": by_gather, "distilabel": by_distilabel}
     began = time.perf_counter()
     calls = asyncio.run(ways[way](url, in_flight, dialogues, exchanges))
     seconds = time.perf_counter() - began

@@ -108,9 +108,10 @@ def check_failures(before: int, failure: RoleFailed | None) -> int:
 
 
 def how_many(endpoints: Iterable[Endpoint]) -> int:
-    """Dialogues at a time: one for every slot of the endpoints, and a quarter more for the time between calls."""
-    slots = sum(one.max_concurrency for one in endpoints)
-    return slots + max(1, slots // 4)
+    """Dialogues at a time: two for every slot of the endpoints, so that a slot never waits for a dialogue that is
+    between two calls.
+    """
+    return 2 * sum(one.max_concurrency for one in endpoints)
 
 
 def _spent(clients: Iterable[Client]) -> Spent:

@@ -481,8 +481,8 @@ def test_dollar_signs_in_a_profile_are_only_text() -> None:
 
 
 def test_dialogues_at_a_time_follow_the_endpoints() -> None:
-    assert how_many([EMBEDDED]) == 3
-    assert how_many([EMBEDDED.model_copy(update={"max_concurrency": n}) for n in (8, 24)]) == 40
+    assert how_many([EMBEDDED]) == 4
+    assert how_many([EMBEDDED.model_copy(update={"max_concurrency": n}) for n in (8, 24)]) == 64
 
 
 @pytest.mark.slow
