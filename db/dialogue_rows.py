@@ -44,7 +44,9 @@ def bulk_insert(cursor: Cursor, table: str, rows: Sequence[tuple[Any, ...]], val
     """
     if not rows:
         return
-    columns = [pyarrow.array(column) for column in zip(*rows, strict=True)]
+    # Arrow's own pool gives memory back to the system after every batch and has to be given it anew.
+    pool = pyarrow.system_memory_pool()
+    columns = [pyarrow.array(column, memory_pool=pool) for column in zip(*rows, strict=True)]
     cursor.register("incoming", pyarrow.table(columns, names=[f"c{n}" for n in range(len(columns))]))
     cursor.execute(f"INSERT INTO {table} SELECT {values} FROM incoming")
     cursor.unregister("incoming")

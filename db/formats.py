@@ -21,7 +21,8 @@ from pipeline.turns import Message
 Format = Literal["kardiabench", "empatheticdialogues", "esconv"]
 
 _PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-_ROLES = ("system", "user", "assistant")
+_SAYS = ("system", "user")
+_ROLES = (*_SAYS, "assistant")
 _PERSONA_LABELS = {
     "mbti": "MBTI",
     "about": "About",
@@ -141,7 +142,7 @@ def text_of_persona(persona: Persona) -> str:
 
 
 def _kardiabench(line: dict[str, Any]) -> Record:
-    messages = tuple(_message(number, piece) for number, piece in enumerate(line["messages"], start=1))
+    messages = _messages(line["messages"])
     persona = _persona(line)
     person = _text(line, "person") or (text_of_persona(persona) if persona else "")
     return Record(
@@ -208,6 +209,21 @@ def _known_emotion(label: str) -> str:
         named = f' "{cleaned}"' if re.fullmatch(r"[a-z]{1,20}", cleaned) else ""
         raise BadLine(f"emotion{named} is not one of the 32")
     return cleaned
+
+
+def _messages(pieces: list[Any]) -> tuple[Message, ...]:
+    """The messages of a line. Most lines are faultless and taken at once; any other is looked at piece by piece."""
+    try:
+        told = tuple([Message(piece["role"], piece["content"]) for piece in pieces])
+        # Only text has isspace, and only text can be matched.
+        if all(
+            is_whole(content) if role == "assistant" else role in _SAYS and content and not content.isspace()
+            for role, content in told
+        ):
+            return told
+    except (TypeError, KeyError, AttributeError):
+        pass
+    return tuple(_message(number, piece) for number, piece in enumerate(pieces, start=1))
 
 
 def _message(number: int, piece: Any) -> Message:
