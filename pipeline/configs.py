@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.presets import with_preset
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
 from rubrics.schema import Purpose
@@ -59,29 +60,89 @@ class ScoreConfig(_Config):
         return self
 
 
-class SftConfig(_Config):
-    """Supervised fine-tuning on dialogues in the four-span form (TRL SFTTrainer)."""
+class TrainingConfig(_Config):
+    """What both kinds of training can be asked. How long is said by `max_steps` or by `epochs`; the other one is 0."""
 
+    preset: str = Field("", description="what other settings begin with: cpu-demo, small-gpu or kardia-paper")
     model: str = Field("smollm2", description="smollm2, tiny, a local folder, a hub id, or a run id")
-    max_steps: int = Field(20, ge=1, description="optimiser steps")
-    batch_size: int = Field(2, ge=1, description="conversations per step")
-    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate; 1e-4 in the paper, as reported")
-    max_length: int = Field(1024, ge=64, description="tokens per example; longer ones are cut and counted")
+    max_steps: int = Field(20, ge=0, description="optimiser steps; 0: by epochs")
+    epochs: float = Field(0.0, ge=0, description="times that all dialogues are gone through; 0: by steps")
+    batch_size: int = Field(2, ge=1, description="examples per step, over all devices")
+    at_once: int = Field(
+        0, ge=0, description="examples that go through the model at once on a device; 0: chosen for it"
+    )
+    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate")
+    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="how the rate falls after its peak")
+    warmup: float = Field(0.0, ge=0, lt=1, description="share of the steps in which the learning rate rises")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="what the model computes in; auto: bfloat16 on a GPU that has it, else float32"
+    )
+    recompute: Literal["auto", "yes", "no"] = Field(
+        "auto", description="compute activations anew to save memory; auto: on a GPU, above a billion weights"
+    )
+    lora_rank: int = Field(0, ge=0, description="rank of a LoRA adapter, which alone is trained; 0: all weights are")
+    lora_alpha: int = Field(32, ge=1, description="scale of the adapter, over its rank")
+    lora_dropout: float = Field(0.0, ge=0, lt=1, description="dropout within the adapter")
+    lora_targets: str = Field("all-linear", description="layers with an adapter: all-linear, or names with commas")
+    adapter: Literal["merged", "kept"] = Field(
+        "merged", description="merged: into the weights at the end; kept: a folder of its own beside its base model"
+    )
+    too_long: Literal["refuse", "leave_out"] = Field(
+        "refuse", description="what to do where a turn does not fit: refuse to start, or leave such turns out"
+    )
+    max_prompt: int = Field(0, ge=0, description="tokens per prompt; 0: what the model's context leaves")
+    validation_share: float = Field(0.1, ge=0, lt=1, description="share of the persons held out from training")
+    validation_turns: int = Field(
+        0, ge=0, description="turns of those persons that the model is tried on as it learns; 0: none"
+    )
+    validation_every: int = Field(0, ge=0, description="steps between these trials; 0: at every checkpoint")
+    keep: Literal["best", "last"] = Field("best", description="which weights the run ends with, where it validates")
     save_steps: int = Field(10, ge=1, description="steps between checkpoints")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _epochs_alone(cls, asked: Any) -> Any:
+        """Who asks for epochs need not also say that steps do not count."""
+        if isinstance(asked, dict) and asked.get("epochs") and asked.get("max_steps") is None:
+            return {**asked, "max_steps": 0}
+        return asked
 
-class GrpoConfig(_Config):
+    @model_validator(mode="after")
+    def _one_length(self) -> "TrainingConfig":
+        if bool(self.max_steps) == bool(self.epochs):
+            raise ValueError("give max_steps or epochs, and 0 for the other")
+        return self
+
+
+class SftConfig(TrainingConfig):
+    """Supervised fine-tuning on dialogues in the four-span form (TRL SFTTrainer)."""
+
+    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate; 1e-4 in the paper, as reported")
+    max_length: int = Field(1024, ge=64, description="tokens per example; longer ones are cut and counted")
+
+
+class GrpoConfig(TrainingConfig):
     """Rubric-ERL: GRPO on format, emotion and rubric rewards (TRL GRPOTrainer)."""
 
-    model: str = Field("smollm2", description="smollm2, tiny, a local folder, a hub id, or a run id")
     judge: str = Field("embedded", description="endpoint that judges")
-    max_steps: int = Field(4, ge=1, description="optimiser steps")
+    max_steps: int = Field(4, ge=0, description="optimiser steps; 0: by epochs")
     batch_size: int = Field(4, ge=2, description="completions per step; a multiple of num_generations")
     num_generations: int = Field(4, ge=2, description="completions per prompt, the group; 8 in the paper, as reported")
     max_completion_length: int = Field(192, ge=8, description="tokens per completion")
     learning_rate: float = Field(1e-6, gt=0, description="peak learning rate; 1e-6 in the paper, as reported")
     beta: float = Field(0.0, ge=0, description="weight of the KL term; the paper's is not known")
+    epsilon: float = Field(0.2, gt=0, lt=1, description="how far a step may change a probability; not known either")
+    loss_type: Literal["grpo", "dr_grpo", "dapo", "bnpo"] = Field(
+        "grpo", description="how the loss is averaged: grpo per answer, as in arXiv 2402.03300"
+    )
+    scale_rewards: Literal["group", "batch", "none"] = Field(
+        "group", description="what advantages are divided by: the deviation of the group, of the batch, or nothing"
+    )
     temperature: float = Field(1.0, gt=0, le=2, description="sampling temperature of the policy")
+    rollouts: Literal["hf", "continuous", "vllm"] = Field(
+        "hf", description="who samples: transformers, its continuous batching (CUDA), or a vLLM server (CUDA)"
+    )
+    vllm_url: str = Field("http://127.0.0.1:8000", description="address of the vLLM server, for rollouts by vllm")
     save_steps: int = Field(2, ge=1, description="steps between checkpoints")
     second_judge: str = Field("", description="endpoint that looks on: does it see what is paid for; empty: none")
     second_every: int = Field(10, ge=1, description="steps between its looks")
@@ -152,10 +213,15 @@ RUBRIC_PURPOSES: dict[Stage, tuple[Purpose, ...]] = {
 
 
 def resolve(stage: Stage, asked: dict[str, Any]) -> dict[str, Any]:
-    """The full configuration with defaults filled in. Raises UserError naming the first option that does not fit."""
+    """The full configuration: what is asked, then what its preset says, then the defaults.
+
+    Raises UserError naming the first option that does not fit, or a preset that is not there.
+    """
+    if asked.get("preset"):
+        asked = with_preset(stage, str(asked["preset"]), asked)
     try:
         return CONFIGS[stage].model_validate(asked).model_dump()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         option = ".".join(str(part) for part in first["loc"]) or stage
-        raise UserError(f"{stage}, {option}: {first['msg']}") from error
+        raise UserError(f"{stage}, {option}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
+from pipeline.configs import TrainingConfig
 from pipeline.emotions import GROUP_OF
 from pipeline.prompts import assistant_messages, pipe_form
 from pipeline.rundir import RunDir
@@ -20,30 +21,44 @@ from rubrics.errors import UserError
 
 Chat = list[dict[str, str]]
 Row = dict[str, Any]
+
+
+class Left(NamedTuple):
+    """Why a turn makes no row; `tokens` it has, where they are too many."""
+
+    reason: str
+    tokens: int = 0
+
+
 # One turn to one row, or the reason why not.
-Build = Callable[[Turn], Row | str]
+Build = Callable[[Turn], Row | Left]
 
 
 class Selection(NamedTuple):
-    """The rows taken, how many turns were looked at, how many lost early exchanges, and why others were left out."""
+    """The rows taken, how many turns were looked at, how many lost early exchanges, and why others were left out;
+    `longest`: tokens of the longest that does not fit, 0 when all do.
+    """
 
     rows: list[Row]
     looked_at: int
     cut: int
     skipped: Counter[str]
+    longest: int = 0
 
 
-def select(inputs: pd.DataFrame, build: Build, need: int, seed: int) -> Selection:
-    """Rows from turns in a seeded order until there are `need` of them or no turn is left.
+def select(inputs: pd.DataFrame, build: Build, need: int | None, seed: int) -> Selection:
+    """Rows from turns in a seeded order until there are `need` of them or no turn is left; None is all.
 
     Raises UserError when not one turn can be used, with the reasons counted.
     """
     rows: list[Row] = []
     skipped: Counter[str] = Counter()
+    longest = 0
     for turn in shuffled_turns(inputs, seed):
         row = build(turn)
-        if isinstance(row, str):
-            skipped[row] += 1
+        if isinstance(row, Left):
+            skipped[row.reason] += 1
+            longest = max(longest, row.tokens)
         else:
             rows.append(row)
         if len(rows) == need:
@@ -52,7 +67,22 @@ def select(inputs: pd.DataFrame, build: Build, need: int, seed: int) -> Selectio
         reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in skipped.items()) or "no answers"
         raise UserError(f"inputs.parquet: no turn can be used ({reasons}); choose dialogues with answers in four spans")
     cut = sum(row.pop("cut", False) for row in rows)
-    return Selection(rows, len(rows) + sum(skipped.values()), cut, skipped)
+    return Selection(rows, len(rows) + sum(skipped.values()), cut, skipped, longest)
+
+
+def refuse_too_long(selection: Selection, config: TrainingConfig, room: int) -> None:
+    """Raises UserError where turns do not fit in `room` tokens, unless the run was told to leave them out."""
+    count = selection.skipped["too_long"]
+    if count and config.too_long == "refuse":
+        raise UserError(
+            f"{count} of {selection.looked_at} turns do not fit in {room} tokens, the longest has {selection.longest}; "
+            f"take a model or a limit with more room, or leave them out with --too-long leave_out"
+        )
+
+
+def steps_of(config: TrainingConfig, an_epoch: float) -> int:
+    """Optimiser steps of the run: as asked, or as many as its epochs take at `an_epoch` steps each."""
+    return config.max_steps or max(1, round(config.epochs * an_epoch))
 
 
 def shuffled_turns(inputs: pd.DataFrame, seed: int) -> Iterator[Turn]:
@@ -65,21 +95,22 @@ def shuffled_turns(inputs: pd.DataFrame, seed: int) -> Iterator[Turn]:
 def tell(run: RunDir, selection: Selection) -> None:
     """The selection as an event: nothing is left out silently."""
     counts = {"used": len(selection.rows), "looked_at": selection.looked_at, "cut": selection.cut}
-    run.append_event("data", **counts, skipped=dict(selection.skipped))
+    longest = {"longest": selection.longest} if selection.longest else {}
+    run.append_event("data", **counts, skipped=dict(selection.skipped), **longest)
 
 
 def sft_row(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Build:
     """Builds {prompt, completion, cut}, the loss being on the answer. Early exchanges go when that is too long."""
 
-    def build(turn: Turn) -> Row | str:
+    def build(turn: Turn) -> Row | Left:
         if fault(turn.text):
-            return "without_whole_spans"
+            return Left("without_whole_spans")
         answer = {"role": "assistant", "content": pipe_form(turn.text)}
         for history in _ever_shorter(turn.history):
             chat = disarmed([*assistant_messages(turn.profile, turn.situation, history), answer], tokenizer)
-            if len(token_ids(chat, tokenizer, ask=False)) <= max_length:
+            if (tokens := len(token_ids(chat, tokenizer, ask=False))) <= max_length:
                 return {"prompt": chat[:-1], "completion": chat[-1:], "cut": len(history) < len(turn.history)}
-        return "too_long"
+        return Left("too_long", tokens)
 
     return build
 
@@ -89,12 +120,12 @@ def grpo_row(tokenizer: PreTrainedTokenizerBase, max_prompt: int, gold_needed: b
     prompt is cut: one that is too long is left out.
     """
 
-    def build(turn: Turn) -> Row | str:
+    def build(turn: Turn) -> Row | Left:
         if gold_needed and turn.gold_emotion.strip().lower() not in GROUP_OF:
-            return "without_gold_emotion"
+            return Left("without_gold_emotion")
         prompt = disarmed(assistant_messages(turn.profile, turn.situation, turn.history), tokenizer)
-        if len(token_ids(prompt, tokenizer, ask=True)) > max_prompt:
-            return "too_long"
+        if (tokens := len(token_ids(prompt, tokenizer, ask=True))) > max_prompt:
+            return Left("too_long", tokens)
         known = turn._asdict() | {"history": [m._asdict() for m in turn.history]}
         del known["text"]
         return {"prompt": prompt, **known}

@@ -10,7 +10,6 @@ from typing import Any, cast
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig as TrlConfig
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 from pipeline.configs import GrpoConfig
 from pipeline.embedded import connect
@@ -19,11 +18,14 @@ from pipeline.endpoints import Endpoint, endpoint
 from pipeline.gate import check_gate
 from pipeline.rewards import needs_judge
 from pipeline.rundir import RunDir
-from pipeline.train import checkpoints, data, loop
+from pipeline.train import adapter, checkpoints, data, loop
 from pipeline.train.book import SampleBook
 from pipeline.train.callbacks import Keeper
+from pipeline.train.keeping import keep_model
 from pipeline.train.models import Loaded, load_model
+from pipeline.train.prefix import SharedPrompts
 from pipeline.train.reward import RubricErlReward
+from pipeline.train.rollouts import rollout_arguments
 from pipeline.train.second import Judges, SecondJudge
 from pipeline.turns import spread, turns_of
 from rubrics.errors import UserError
@@ -68,13 +70,14 @@ def read_config(run: RunDir) -> GrpoConfig:
     return config
 
 
-def arguments(run: RunDir, config: GrpoConfig) -> TrlConfig:
+def arguments(run: RunDir, config: GrpoConfig, steps: int, parameters: int = 0) -> TrlConfig:
     """The trainer's arguments. Everything whose default changed between releases is written out.
 
-    Advantages are (r - mean) / deviation within the group, the loss is averaged per sequence (GRPO, arXiv 2402.03300);
-    clipping at 0.2 and no KL term unless beta says so: the paper names none of these.
+    Unless the run says otherwise advantages are (r - mean) / deviation within the group, the loss is averaged per
+    sequence (GRPO, arXiv 2402.03300), clipped at 0.2, without a KL term: the paper names none of these.
     """
-    shared = loop.shared_arguments(run, config)
+    # A group's answers have one prompt, so little of them is padding, and it is read once for all of them.
+    shared = loop.shared_arguments(run, config, steps, parameters, at_once=config.num_generations)
     return TrlConfig(
         **shared,
         num_generations=config.num_generations,
@@ -88,17 +91,19 @@ def arguments(run: RunDir, config: GrpoConfig) -> TrlConfig:
         repetition_penalty=1.0,
         beta=config.beta,
         use_bias_correction_kl=False,
-        epsilon=0.2,
-        epsilon_high=0.2,
-        loss_type="grpo",
-        scale_rewards="group",
+        epsilon=config.epsilon,
+        epsilon_high=config.epsilon,
+        delta=None,
+        loss_type=config.loss_type,
+        scale_rewards=config.scale_rewards,
+        top_entropy_quantile=1.0,
         multi_objective_aggregation="sum_then_normalize",
         importance_sampling_level="token",
         mask_truncated_completions=False,
         shuffle_dataset=True,
         disable_dropout=True,
         remove_unused_columns=False,
-        use_vllm=False,
+        **rollout_arguments(config),
         log_completions=False,
     )
 
@@ -122,12 +127,14 @@ def _train(
     if judges:
         second = SecondJudge(run, config, rubric, judges, home / "cache" / "verdicts.sqlite", loaded)
         looking_on = [second.on(spread(list(turns_of(run.inputs())), config.second_turns))]
-    trainer = GRPOTrainer(
+    prompts, steps = _prompts(run, config, loaded, rubric)
+    trainer = SharedPrompts(
         model=loaded.model,
         reward_funcs=[cast(Any, reward)],  # TRL awaits it; its annotation knows functions only
-        args=arguments(run, config),
-        train_dataset=_prompts(run, config, loaded, rubric),
+        args=arguments(run, config, steps, loaded.model.num_parameters()),
+        train_dataset=prompts,
         processing_class=loaded.tokenizer,
+        peft_config=adapter.peft_config(config),
         callbacks=[keeper, *looking_on],
     )
     try:
@@ -135,15 +142,18 @@ def _train(
     finally:
         asyncio.run_coroutine_threadsafe(reward.close(), trainer.async_loop).result(timeout=5)
     reward.write()
-    loop.keep_model(run, trainer, loaded)
+    keep_model(run, config, trainer, loaded)
 
 
-def _prompts(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric) -> Dataset:
-    """Prompts enough for every step, none longer than the model's context leaves beside the answer."""
+def _prompts(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric) -> tuple[Dataset, int]:
+    """Prompts, none longer than the model's context leaves beside the answer, and how many steps go over them."""
     room = loaded.model.config.get_text_config().max_position_embeddings - config.max_completion_length
+    room = min(room, config.max_prompt or room)
     in_a_step = config.batch_size // config.num_generations
     build = data.grpo_row(loaded.tokenizer, room, gold_needed=rubric.reward.emotion > 0)
-    chosen = data.select(run.inputs(), build, config.max_steps * in_a_step, run.request().seed)
+    chosen = data.select(run.inputs(), build, config.max_steps * in_a_step or None, run.request().seed)
     data.tell(run, chosen)
+    data.refuse_too_long(chosen, config, room)
     # The trainer passes over what does not fill a step, so fewer prompts than one step takes come more than once.
-    return Dataset.from_list(list(islice(cycle(chosen.rows), max(in_a_step, len(chosen.rows)))))
+    rows = list(islice(cycle(chosen.rows), max(in_a_step, len(chosen.rows))))
+    return Dataset.from_list(rows), data.steps_of(config, len(rows) // in_a_step)

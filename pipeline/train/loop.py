@@ -1,9 +1,6 @@
-"""What supervised and reinforcement training share: arguments, the loop with its resume, and what is kept."""
+"""What supervised and reinforcement training share: arguments, and the loop with its resume."""
 
-import hashlib
-import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,35 +8,41 @@ import torch
 from torch import nn
 from transformers import Trainer
 
-from pipeline.rundir import RunDir, write_whole
+from pipeline.configs import TrainingConfig
+from pipeline.rundir import RunDir
 from pipeline.stage import Cancelled
 from pipeline.train import checkpoints
 from pipeline.train.callbacks import Keeper, stop_when_asked
-from pipeline.train.models import Loaded
 from rubrics.errors import UserError
 
-# The model card in the folder of the weights.
-CARD = "kardia.json"
+# Above so many weights activations are computed anew on a GPU rather than kept.
+MANY_WEIGHTS = 1_000_000_000
+AT_ONCE_ON_GPU = 8
 
 
-def shared_arguments(run: RunDir, config: Any) -> dict[str, Any]:
+def shared_arguments(
+    run: RunDir, config: TrainingConfig, steps: int, parameters: int = 0, at_once: int = 1
+) -> dict[str, Any]:
     """Trainer arguments of both stages. All that ever changed its default is written out.
 
-    Without a GPU a step's examples go through the model one at a time, which takes a fraction of the memory and adds up
-    to the same step.
+    `steps`: optimiser steps of the whole run; `parameters`: weights of the model; `at_once`: examples that go through
+    the model together where there is no GPU and the run does not say.
     """
     cuda, seed = torch.cuda.is_available(), run.request().seed
-    at_once = config.batch_size if cuda else 1
+    alone = together(config, AT_ONCE_ON_GPU if cuda else at_once)
     return {
         "output_dir": str(checkpoints.folder_of(run)),
-        "max_steps": config.max_steps,
-        "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": config.batch_size // at_once,
+        "max_steps": steps,
+        "per_device_train_batch_size": alone,
+        "gradient_accumulation_steps": config.batch_size // (alone * processes()),
         "learning_rate": config.learning_rate,
-        "lr_scheduler_type": "linear",
-        "warmup_steps": 0,
+        "lr_scheduler_type": config.schedule,
+        "warmup_steps": round(config.warmup * steps),
         "optim": "adamw_torch",
         "weight_decay": 0.0,
+        "adam_beta1": 0.9,
+        "adam_beta2": 0.999,
+        "adam_epsilon": 1e-8,
         "max_grad_norm": 1.0,
         "seed": seed,
         "data_seed": seed,
@@ -51,12 +54,32 @@ def shared_arguments(run: RunDir, config: Any) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
         "use_cpu": not cuda,
-        "bf16": cuda and torch.cuda.is_bf16_supported(),
+        # Measured on a processor with AVX-512 BF16 and without AMX: a step in bfloat16 takes 1.5 times as long.
+        "bf16": config.precision == "bfloat16"
+        or (config.precision == "auto" and cuda and torch.cuda.is_bf16_supported()),
         "fp16": False,
-        "gradient_checkpointing": cuda,
+        "tf32": None,
+        "gradient_checkpointing": config.recompute == "yes"
+        or (config.recompute == "auto" and cuda and parameters > MANY_WEIGHTS),
         "dataloader_num_workers": 0,
         "push_to_hub": False,
     }
+
+
+def processes() -> int:
+    """How many processes train together, as a launcher (torchrun, accelerate) tells each of them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def together(config: TrainingConfig, usual: int) -> int:
+    """Examples that go through the model at once on a device: at most as asked, else `usual`, in equal parts of a step.
+
+    Raises UserError when a step cannot be shared out evenly among the processes.
+    """
+    share, rest = divmod(config.batch_size, processes())
+    if rest or not share:
+        raise UserError(f"batch_size: {config.batch_size} cannot be shared out evenly among {processes()} processes")
+    return max(n for n in range(1, min(share, config.at_once or usual) + 1) if share % n == 0)
 
 
 def train(run: RunDir, trainer: Trainer, keeper: Keeper, resumed_from: Path | None) -> None:
@@ -68,65 +91,3 @@ def train(run: RunDir, trainer: Trainer, keeper: Keeper, resumed_from: Path | No
     except (Cancelled, UserError):
         keeper.keep_last_step(trainer)
         raise
-
-
-def keep_model(run: RunDir, trainer: Trainer, loaded: Loaded) -> None:
-    """Write the trained model to <run>/model, its card within, and the card as outputs/model.json too."""
-    folder, half = run.path / "model", run.path / f".model.{os.getpid()}"
-    try:
-        trainer.save_model(str(half))
-        # The arguments are in the events already, and a pickle is a risk to whoever is handed the model.
-        (half / "training_args.bin").unlink(missing_ok=True)
-        told = json.dumps(model_card(run, loaded, half, trainer.state.global_step), indent=2) + "\n"
-        # Within the folder, so that weights are never handed on without it.
-        (half / CARD).write_text(told, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        half.rename(folder)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); free space, then resume") from error
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-    write_whole(run.path / "outputs" / "model.json", lambda tmp: tmp.write_text(told, encoding="utf-8"))
-
-
-def model_card(run: RunDir, loaded: Loaded, folder: Path, steps: int) -> dict[str, Any]:
-    """outputs/model.json: `sha256` is that of the weights, file after file by name; `parameters` counts them.
-
-    `overrides` are those of the gate, the model's own first and then those of the models that it was trained from: what
-    was let through once is never forgotten further down.
-    """
-    request = run.request()
-    own = [request.override.model_dump(mode="json")] if request.override else []
-    return {
-        "run_id": run.run_id,
-        "stage": request.stage,
-        "base_model": loaded.name,
-        "base_path": loaded.path,
-        "path": str(run.path / "model"),
-        "parameters": loaded.model.num_parameters(),
-        "sha256": weights_hash(folder),
-        "steps": steps,
-        "rubric": request.rubric.model_dump(mode="json") if request.rubric else None,
-        "calibration": request.calibration.model_dump(mode="json") if request.calibration else None,
-        "overrides": own + _inherited(Path(loaded.path)),
-    }
-
-
-def _inherited(base: Path) -> list[dict[str, Any]]:
-    """The overrides of the model that this one was trained from; a model from elsewhere has no card."""
-    try:
-        return list(json.loads((base / CARD).read_text(encoding="utf-8"))["overrides"])
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{base / CARD}: cannot be read, and it may name an override; restore the file") from error
-
-
-def weights_hash(folder: Path) -> str:
-    """SHA-256 over the folder's safetensors files in the order of their names, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.safetensors")):
-        with file.open("rb") as handle:
-            while block := handle.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

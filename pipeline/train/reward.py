@@ -17,8 +17,6 @@ from pipeline.turns import Turn
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
 
-SPENT = ("cost", "tokens_in", "tokens_out")
-
 
 class RubricErlReward(WholeReward):
     """The whole reward of each completion in 0–1, or None where a part of it could not be known.
@@ -38,7 +36,9 @@ class RubricErlReward(WholeReward):
 
     def spent(self) -> dict[str, float]:
         """Tokens and cost of the judge over all attempts, as fields of the status."""
-        return {name: getattr(self._spent_before, name) + self.judge.spent[name] for name in SPENT}
+        before, now = self._spent_before, self.judge.spent
+        tokens = {name: getattr(before, name) + int(now[name]) for name in ("tokens_in", "tokens_out")}
+        return {"cost": before.cost + now["cost"], **tokens}
 
     def counted(self) -> dict[str, float]:
         """What was counted over all steps so far, and the cost of all attempts, as metrics."""

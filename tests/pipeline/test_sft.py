@@ -71,7 +71,7 @@ def test_the_loss_is_on_the_answer_alone(tmp_path: Path) -> None:
     rows = select(inputs, sft_row(loaded.tokenizer, 1024), need=2, seed=0).rows
     trainer = SFTTrainer(
         model=loaded.model,
-        args=sft.arguments(new_run(tmp_path), SftConfig(model="tiny")),
+        args=sft.arguments(new_run(tmp_path), SftConfig(model="tiny"), 20),
         train_dataset=Dataset.from_list(rows),
         processing_class=loaded.tokenizer,
     )

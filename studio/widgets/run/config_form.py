@@ -31,7 +31,27 @@ LABELS = {
     "temperature": "Temperature",
     "max_steps": "Optimiser steps",
     "batch_size": "Batch size",
+    "epochs": "Epochs",
+    "at_once": "Examples at once on a device",
     "learning_rate": "Learning rate",
+    "schedule": "Course of the learning rate",
+    "warmup": "Share of steps to warm up",
+    "precision": "Numbers it computes with",
+    "recompute": "Compute activations anew",
+    "lora_rank": "Rank of the LoRA adapter",
+    "lora_alpha": "Scale of the adapter",
+    "lora_dropout": "Dropout in the adapter",
+    "lora_targets": "Layers with an adapter",
+    "adapter": "Adapter at the end",
+    "too_long": "Turns that do not fit",
+    "max_prompt": "Tokens per prompt, at most",
+    "validation_share": "Share of persons held out",
+    "validation_turns": "Turns of theirs to try the model on",
+    "validation_every": "Steps between these trials",
+    "keep": "Weights to end with",
+    "epsilon": "Clip range",
+    "loss_type": "How the loss is averaged",
+    "scale_rewards": "What advantages are divided by",
     "max_length": "Tokens per example, at most",
     "save_steps": "Steps between checkpoints",
     "num_generations": "Answers per prompt (the group)",
@@ -66,7 +86,7 @@ _MODELS = {"model", "base", "trained"}
 _NO_MODEL = {"": "None: the base alone"}
 # Not put to a choice here: what is written is decided by the dialogues that are chosen, and a cluster is joined and
 # told from the command line.
-HIDDEN = {"mode", "engine", "actors"}
+HIDDEN = {"mode", "engine", "actors", "preset", "rollouts", "vllm_url"}
 _NOBODY = {"judge": "Who judges the answers, too", "embedder": "Nobody: by their words", "second_judge": "None"}
 
 
@@ -168,6 +188,11 @@ def _field(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
         return _endpoints(name, told, offer.endpoints)
     if told["type"] == "boolean":
         return st.toggle(LABELS[name], **_told(name, told))
+    if "enum" in told:
+        words = {one: str(one).replace("_", " ").capitalize() for one in told["enum"]}
+        return st.selectbox(LABELS[name], list(words), format_func=words.__getitem__, **_told(name, told))
+    if told["type"] == "string":
+        return st.text_input(LABELS[name], **_told(name, told))
     return _number(name, told)
 
 

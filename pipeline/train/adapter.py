@@ -1,0 +1,42 @@
+"""LoRA: only a small adapter beside the model's weights is trained (arXiv 2106.09685), by the package peft."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from pipeline.configs import TrainingConfig
+from pipeline.train.models import Loaded
+
+
+def peft_config(config: TrainingConfig) -> Any:
+    """The adapter that the run asks for, as a trainer takes it; None where all weights are trained."""
+    if not config.lora_rank:
+        return None
+    from peft import LoraConfig
+
+    targets = config.lora_targets
+    return LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=targets if targets == "all-linear" else [name.strip() for name in targets.split(",")],
+        bias="none",
+        use_rslora=False,
+        init_lora_weights=True,
+        task_type="CAUSAL_LM",
+    )
+
+
+def merge(folder: Path, loaded: Loaded) -> None:
+    """Turn a folder with an adapter into one with whole weights, which loads without peft. The base is read anew: the
+    one in memory has been trained through, and is on whichever device trained it.
+    """
+    from peft import PeftModel
+
+    base = AutoModelForCausalLM.from_pretrained(loaded.path, dtype=torch.float32)
+    merged = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
+    for file in folder.glob("adapter_*"):
+        file.unlink()
+    merged.save_pretrained(folder)
