@@ -23,10 +23,11 @@ class SharedPrompts(GRPOTrainer):
     """TRL's trainer, reading each prompt once where it can."""
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
+        sample: Any = super()._generate_single_turn
         if not self._can_share():
-            return super()._generate_single_turn(*args, **kwargs)
+            return sample(*args, **kwargs)
         with _sampling_shares(self.accelerator.unwrap_model(self.model_wrapped)):
-            return super()._generate_single_turn(*args, **kwargs)
+            return sample(*args, **kwargs)
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -50,7 +51,7 @@ class SharedPrompts(GRPOTrainer):
         )
 
     def _can_share(self) -> bool:
-        args = self.args
+        args: Any = self.args
         plain = not (args.use_vllm or args.use_transformers_continuous_batching or args.gradient_checkpointing)
         return plain and self.accelerator.num_processes == 1
 
