@@ -32,6 +32,7 @@ Action = Literal[
     "raise_incident",
     "handle_incident",
     "override_gate",
+    "try_model",
 ]
 
 # An admin looks after people and data and is no psychologist: deciding on a rubric is a clinical judgement.
@@ -51,6 +52,7 @@ ACTIONS: dict[Role, frozenset[Action]] = {
             "raise_incident",
             "handle_incident",
             "override_gate",
+            "try_model",
         }
     ),
     "researcher": frozenset(
@@ -64,6 +66,7 @@ ACTIONS: dict[Role, frozenset[Action]] = {
             "run_campaign",
             "see_agreement",
             "raise_incident",
+            "try_model",
         }
     ),
     "admin": frozenset({"read", "import_data", "export_data", "manage_people", "see_agreement"}),
@@ -89,6 +92,7 @@ _WORDS: dict[Action, str] = {
     "raise_incident": "raise incidents",
     "handle_incident": "handle incidents",
     "override_gate": "let a model be trained on a judge that is not calibrated enough",
+    "try_model": "talk with models",
 }
 _PERSON_ID = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
 

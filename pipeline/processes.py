@@ -59,3 +59,11 @@ def is_locked(path: Path) -> bool:
 def own_identity() -> tuple[int, float | None]:
     """This process as (PID, seconds after boot at which it began)."""
     return os.getpid(), started(os.getpid())
+
+
+def memory(pid: int | None) -> int:
+    """Bytes that the process holds in memory; 0 when it is gone."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss) if pid else 0
+    except psutil.NoSuchProcess:
+        return 0

@@ -10,6 +10,7 @@ from pipeline.commands import add_home
 from pipeline.commands.stages import execute_here
 from pipeline.endpoints import Endpoint, endpoint, load_endpoints
 from pipeline.rundir import RunDir
+from pipeline.served import IDLE_S
 from rubrics.errors import UserError
 
 
@@ -83,6 +84,10 @@ def _endpoint(parser: ArgumentParser, words: list[str]) -> int:
     actions = parser.add_subparsers(dest="action", required=True, metavar="serve | check")
     serving = actions.add_parser("serve", help="serve the embedded model until Ctrl-C, for every job of this home")
     serving.add_argument("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1; 0 takes a free one")
+    serving.add_argument("--model", metavar="M", help="serve this one instead: a run id, a folder, smollm2, a hub id")
+    serving.add_argument(
+        "--idle", type=float, default=IDLE_S, metavar="S", help="with --model: end after S idle seconds"
+    )
     checking = actions.add_parser("check", help="ask each endpoint one question")
     checking.add_argument("name", nargs="?", help="one endpoint; all when left out")
     for action in (serving, checking):
@@ -90,6 +95,11 @@ def _endpoint(parser: ArgumentParser, words: list[str]) -> int:
     asked = parser.parse_args(words)
     if asked.action == "check":
         return _check(asked.home, asked.name)
+    if asked.model:
+        from pipeline.train.serving import serve as serve_model
+
+        serve_model(asked.model, asked.home, asked.port, asked.idle)
+        return 0
     from pipeline.embedded import serve
 
     serve(asked.port, asked.home)

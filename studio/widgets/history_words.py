@@ -13,7 +13,7 @@ from db.history import Event
 from db.people import SYSTEM
 from studio import service
 from studio.widgets.names import names_of
-from studio.widgets.run.words import STAGE_WORDS
+from studio.widgets.run.words import STAGE_WORDS, model_name
 from studio.widgets.times import ago, exact
 
 _READ = 2000  # entries looked at for one list: a long audit, or an hour of writing, is many and becomes one line
@@ -149,6 +149,8 @@ def _other(group: list[Event]) -> str:
     if newest.action in _CAMPAIGNS:
         people = names_of(list(dict.fromkeys(str(event.detail.get("person_id", "")) for event in reversed(group))))
         return _CAMPAIGNS[newest.action].format(title=newest.detail.get("title", ""), who=people)
+    if newest.action == "reply_sent":
+        return f"sent a reply of {model_name(str(newest.detail.get('model', 'a model')))} to the audit queue"
     if newest.action == "export_data":
         return "exported dialogues"
     return newest.action.replace("_", " ")

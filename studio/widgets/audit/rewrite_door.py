@@ -2,16 +2,18 @@
 
 import streamlit as st
 
-from db import rewriting
+from db import rewriting, tried
+from db.dialogues import Dialogue
 from db.rewriting import Flagged
 from pipeline.endpoints import EMBEDDED, load_endpoints
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.audit.dialogue_open import Open
-from studio.widgets.names import escaped
+from studio.widgets.names import escaped, name_of
 from studio.widgets.run.config_form import warn_of_weak_judge, weak_judges
 from studio.widgets.run.start import PAGE, approved_versions
 from studio.widgets.run.submit import start
+from studio.widgets.run.words import model_name
 
 _ROLES = {"user": "Who is the person", "assistant": "Who answers", "evaluator": "Who judges"}
 
@@ -34,6 +36,7 @@ def rewrite_door(audit: Open) -> None:
 def where_from(audit: Open) -> None:
     """One line above the marks: what this dialogue was written anew from, or that it has been written anew."""
     store, here = service.store(), audit.dialogue
+    _tried(here)
     links = []
     if came := rewriting.origin(here):
         links.append((came.dialogue_id, f"Written anew from {came.dialogue_id}, turn {came.first_turn + 1} on"))
@@ -47,6 +50,14 @@ def where_from(audit: Open) -> None:
                 query_params={"dialogue": dialogue_id},
                 width="content",
             )
+
+
+def _tried(here: Dialogue) -> None:
+    """Who sent a reply here from Try it, and what had answered."""
+    if told := tried.tried_by(here):
+        step = f", step {told['settings']['step']}" if "step" in told["settings"] else ""
+        model = escaped(f"{model_name(told['model'])}{step}")
+        st.caption(f":material/chat: Tried by {escaped(name_of(told['by']))} with {model}")
 
 
 def _form(found: Flagged) -> None:

@@ -1,5 +1,6 @@
 """What scoring runs said of the turn in focus: the reward and its parts, and the judge's verdicts with reasons."""
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -42,14 +43,25 @@ def _run(row: Any, verdicts: pd.DataFrame, expanded: bool) -> None:
     rubric = _rubric(row)
     whole = f"Reward {number(row.reward)}" if row.outcome == "scored" else "No reward"
     with st.expander(f"{whole} · {escaped(row.run_id)}", expanded=expanded, key=f"machine_{row.run_id}"):
-        given = _in_order(verdicts, rubric)
-        terms = terms_of(row, given, rubric)
-        st.html(_reward_html(row, rubric, how_words(terms, rubric)))
+        whole, ledger = expanded_html(row, verdicts.itertuples(), rubric)
+        st.html(whole)
         _judge(row.judge)
-        gave = amounts_html(terms or [], rubric)
-        said = {one.criterion_id: _verdict_html(one, rubric, gave.get(one.criterion_id, "")) for one in given}
-        st.html(ledger_html(terms, row.reward, rubric, said) if terms and rubric else "".join(said.values()))
+        st.html(ledger)
         _links(row)
+
+
+def expanded_html(row: Any, verdicts: Iterable[Any], rubric: Rubric | None) -> tuple[str, str]:
+    """A reward and how it came about, then line by line what every criterion gave, with the judge's reasons.
+
+    `row` has the fields of `pipeline.rewards.Reward`, each verdict those of `pipeline.judge.Verdict`; `rubric` is the
+    one that was asked (`rubrics.overall.as_asked`), None where it is not known.
+    """
+    given = _in_order(verdicts, rubric)
+    terms = terms_of(row, given, rubric)
+    gave = amounts_html(terms or [], rubric)
+    said = {one.criterion_id: _verdict_html(one, rubric, gave.get(one.criterion_id, "")) for one in given}
+    ledger = ledger_html(terms, row.reward, rubric, said) if terms and rubric else "".join(said.values())
+    return _reward_html(row, rubric, how_words(terms, rubric)), ledger
 
 
 def _reward_html(row: Any, rubric: Rubric | None, happened: str) -> str:
@@ -85,10 +97,10 @@ def _criterion_name(rubric: Rubric | None, criterion_id: str) -> str:
     return rubric.criterion(criterion_id).name if rubric and criterion_id in rubric.ids else criterion_id
 
 
-def _in_order(verdicts: pd.DataFrame, rubric: Rubric | None) -> list[Any]:
+def _in_order(verdicts: Iterable[Any], rubric: Rubric | None) -> list[Any]:
     """The verdicts in the rubric's order of criteria."""
     ids = rubric.ids if rubric else ()
-    return sorted(verdicts.itertuples(), key=lambda v: ids.index(v.criterion_id) if v.criterion_id in ids else len(ids))
+    return sorted(verdicts, key=lambda v: ids.index(v.criterion_id) if v.criterion_id in ids else len(ids))
 
 
 def _verdict_html(verdict: Any, rubric: Rubric | None, gave: str) -> str:

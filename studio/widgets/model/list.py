@@ -9,6 +9,7 @@ import streamlit as st
 from db import lineage, runs
 from db.store import Store
 from pipeline.rundir import FINISHED
+from studio import session
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import amount, model_name, names, version_words, who_and_when
 
@@ -18,7 +19,10 @@ _A_PAGE = 15
 
 def model_list(store: Store) -> None:
     """One row a model; what it was trained on stands beside it."""
-    st.title("Models")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title("Models")
+        if session.allowed("try_model"):
+            st.page_link(PAGE, label="Try one", icon=":material/chat:", query_params={"try": ""})
     st.fragment(run_every="2s" if _training(store) else None)(_models)(store)
 
 

@@ -84,10 +84,14 @@ def _is_known(store: Store, run_id: str) -> bool:
 
 
 def _next_steps(model: dict[Hashable, Any]) -> None:
-    if not session.allowed("start_run"):
-        return
-    asked = {"start": "evaluate", "trained": model["run_id"], "base": model["base_model"] or "smollm2"}
+    base = model["base_model"] or "smollm2"
     with st.container(horizontal=True):
+        if session.allowed("try_model"):
+            beside = {"try": model["run_id"], "beside": base}
+            st.page_link(PAGE, label="Try it", icon=":material/chat:", query_params=beside)
+        if not session.allowed("start_run"):
+            return
+        asked = {"start": "evaluate", "trained": model["run_id"], "base": base}
         st.page_link(_RUNS, label="Evaluate it", icon=":material/balance:", query_params=asked)
         further = {"start": "grpo", "model": model["run_id"]}
         st.page_link(_RUNS, label="Train it further", icon=":material/fast_forward:", query_params=further)
