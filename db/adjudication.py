@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from db import history
 from db.audits import Receipt, set_gold
 from db.people import Person, authorize
-from db.rubric_records import version_at
+from db.rubric_records import rubric_at
 from db.store import Cursor, Store, next_seq, now, rows_of
 from rubrics.errors import UserError
 from rubrics.schema import Severity
@@ -224,7 +224,7 @@ def _decide(cursor: Cursor, actor: Person, told: dict[str, Any], client_id: str)
     authorize(cursor, actor, "adjudicate")
     if earlier := _acknowledged(cursor, actor, told, client_id):
         return earlier
-    rubric = version_at(cursor, told["rubric_id"], told["rubric_version"]).rubric
+    rubric = rubric_at(cursor, told["rubric_id"], told["rubric_version"])
     if rubric.purpose != "flags" or told["code"] not in rubric.ids:
         raise UserError(f"{rubric.id} version {told['rubric_version']}: has no flag {told['code']!r} to settle")
     by = {name: told[name] for name in ("dialogue_id", "turn_index", "code", "severity", "rubric_id", "rubric_version")}

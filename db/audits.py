@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from db import history
 from db.audit_records import AuditState, Flag, Note, Progress, Score, gold, progress, rubric_notes, state
 from db.people import Person, authorize
-from db.rubric_records import version_at
+from db.rubric_records import rubric_at
 from db.store import Cursor, Store, next_seq, now, rows_of
 from rubrics.errors import UserError
 from rubrics.schema import Severity
@@ -252,7 +252,7 @@ def _check_rubric(cursor: Cursor, mark: _Mark) -> None:
     if mark.kind == "unflag" or (mark.kind == "note" and not mark.code and not mark.rubric_id):
         return
     where = f"{mark.rubric_id} version {mark.rubric_version}"
-    rubric = version_at(cursor, mark.rubric_id, mark.rubric_version or 0).rubric
+    rubric = rubric_at(cursor, mark.rubric_id, mark.rubric_version or 0)
     if mark.kind == "flag" and rubric.purpose != "flags":
         raise UserError(f"{where}: its purpose is {rubric.purpose}; to flag, choose a rubric of flags")
     if mark.kind in ("flag", "score", "note") and mark.code not in rubric.ids:

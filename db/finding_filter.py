@@ -75,7 +75,7 @@ def _conditions(filter: Filter) -> Iterator[Condition]:
         if (value := getattr(filter, column)) is not None:
             yield f"d.{column} = ?", [value]
     if filter.flagged is not None:
-        yield _among("SELECT dialogue_id FROM current_flags WHERE NOT is_gold", [], filter.flagged)
+        yield _among(f"SELECT dialogue_id FROM ({_standing()}) WHERE kind = 'flag'", [], filter.flagged)
     if filter.asks_flag:
         yield _among(*_flags(filter))
     if filter.asks_score:
@@ -108,21 +108,23 @@ def _rubric(filter: Filter) -> dict[str, Any]:
 
 
 def _flags(filter: Filter) -> Condition:
-    marks, params = _equal(severity=filter.flag_severity, **_rubric(filter))
-    code, of_code = _equal(code=filter.flag_code)
-    if filter.flag_by not in (None, ANYONE, GOLD):
-        # As with what one finished: one's own events alone, where the view would look at everybody's first.
-        sql = f"""
-            SELECT dialogue_id FROM (
-                SELECT dialogue_id, arg_max(kind, seq) AS kind, arg_max(severity, seq) AS severity,
-                    arg_max(rubric_id, seq) AS rubric_id, arg_max(rubric_version, seq) AS rubric_version
-                FROM audit_events WHERE person_id = ? AND kind IN ('flag', 'unflag') AND NOT is_gold{code}
-                GROUP BY dialogue_id, turn_index, audit_events.code
-            ) WHERE kind = 'flag'{marks}
-        """
-        return sql, [filter.flag_by, *of_code, *params]
-    whose = "is_gold" if filter.flag_by == GOLD else "NOT is_gold"
-    return f"SELECT dialogue_id FROM current_flags WHERE {whose}{code}{marks}", of_code + params
+    """Of one code and severity, by the person asked for; gold belongs to nobody."""
+    is_gold, person_id = filter.flag_by == GOLD, filter.flag_by if filter.flag_by not in (None, ANYONE, GOLD) else None
+    of_events, event_params = _equal(code=filter.flag_code, person_id=person_id)
+    of_newest, newest_params = _equal(severity=filter.flag_severity, **_rubric(filter))
+    sql = f"SELECT dialogue_id FROM ({_standing(is_gold, of_events)}) WHERE kind = 'flag'{of_newest}"
+    return sql, event_params + newest_params
+
+
+def _standing(is_gold: bool = False, of_events: str = "") -> str:
+    """The newest word on each flag. As the view `current_flags`, in half the time: it sorts nothing."""
+    whose = "" if is_gold else ", person_id"
+    return f"""
+        SELECT dialogue_id, turn_index, code{whose}, arg_max(kind, seq) AS kind, arg_max(severity, seq) AS severity,
+            arg_max(rubric_id, seq) AS rubric_id, arg_max(rubric_version, seq) AS rubric_version
+        FROM audit_events WHERE kind IN ('flag', 'unflag') AND {"" if is_gold else "NOT "}is_gold{of_events}
+        GROUP BY dialogue_id, turn_index, audit_events.code{whose}
+    """
 
 
 def _scores(filter: Filter) -> Condition:
@@ -180,8 +182,8 @@ def _disagreement(filter: Filter) -> Condition:
         ), readers AS (
             SELECT dialogue, count(*) AS readers FROM done GROUP BY dialogue
         ), flagged AS (
-            SELECT dialogue_id, hash(dialogue_id, rubric_id) AS dialogue, count(*) AS flagging FROM current_flags
-            WHERE NOT is_gold AND hash(dialogue_id, rubric_id, person_id) IN (SELECT reader FROM done)
+            SELECT dialogue_id, hash(dialogue_id, rubric_id) AS dialogue, count(*) AS flagging FROM ({_standing()})
+            WHERE kind = 'flag' AND hash(dialogue_id, rubric_id, person_id) IN (SELECT reader FROM done)
             GROUP BY dialogue_id, rubric_id, turn_index, code
         )
         SELECT dialogue_id FROM flagged JOIN readers USING (dialogue) WHERE flagging < readers

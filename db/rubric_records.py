@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from db.people import Person, may
@@ -82,6 +83,15 @@ def version(store: Store, rubric_id: str, number: int) -> Version:
 def version_at(cursor: Cursor, rubric_id: str, number: int) -> Version:
     """As `version`, inside a write."""
     return _only(rows_of(cursor, _ONE, [rubric_id, number]), rubric_id, number)
+
+
+def rubric_at(cursor: Cursor, rubric_id: str, number: int) -> Rubric:
+    """What a version says, whatever was decided about it; a fraction of the time of `version_at`. Raises as that."""
+    sql = "SELECT hash, body FROM rubric_versions WHERE rubric_id = ? AND version = ?"
+    found = rows_of(cursor, sql, [rubric_id, number])
+    if not found:
+        raise _no_version(rubric_id, number)
+    return _intact(rubric_id, number, found[0]["hash"], found[0]["body"])
 
 
 def versions_at(cursor: Cursor, rubric_id: str) -> list[Version]:
@@ -164,20 +174,28 @@ def _summary(row: dict[str, Any]) -> RubricSummary:
 
 def _only(found: list[dict[str, Any]], rubric_id: str, number: int) -> Version:
     if not found:
-        raise UserError(f"{rubric_id}: has no version {number}; choose one from its list of versions")
+        raise _no_version(rubric_id, number)
     return _version(found[0])
 
 
+def _no_version(rubric_id: str, number: int) -> UserError:
+    return UserError(f"{rubric_id}: has no version {number}; choose one from its list of versions")
+
+
 def _version(row: dict[str, Any]) -> Version:
-    where = f"{row['rubric_id']} version {row['version']}"
-    try:
-        rubric = rubric_from(json.loads(row.pop("body")), where)
-        intact = (rubric.hash, rubric.id) == (row["hash"], row["rubric_id"])
-    except (ValueError, UserError):
-        intact = False
-    if not intact:
-        raise UserError(
-            f"{where}: its stored text does not match its hash, the store was tampered with; restore a backup"
-        )
+    rubric = _intact(row["rubric_id"], row["version"], row["hash"], row.pop("body"))
     people = {name: tuple(row[name]) for name in ("authors", "endorsed_by")}
     return Version(rubric=rubric, **{**row, **people})
+
+
+@lru_cache(256)  # a version never changes, and every page and every saved mark asks for one
+def _intact(rubric_id: str, number: int, digest: str, body: str) -> Rubric:
+    """The rubric of a stored body. Raises UserError when it is not what was frozen."""
+    where = f"{rubric_id} version {number}"
+    try:
+        rubric = rubric_from(json.loads(body), where)
+        if (rubric.hash, rubric.id) == (digest, rubric_id):
+            return rubric
+    except (ValueError, UserError):
+        pass
+    raise UserError(f"{where}: its stored text does not match its hash, the store was tampered with; restore a backup")

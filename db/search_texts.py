@@ -10,6 +10,8 @@ from db.store import Cursor, Store, rows_of
 from pipeline.spans import MARKERS
 
 _AT_ONCE = 1000  # in one write, so that a person's save never waits long for it
+# The rarest first; what is none of these letters is found at -1, and rarer.
+_OFTEN = "zqjxkvbywgpfmucdlhrsnioate "
 _WAITING = "ordinal > (SELECT coalesce(max(ordinal), -1) FROM search_texts)"
 
 
@@ -28,10 +30,20 @@ def saying(text: str) -> tuple[str, list[Any]]:
     """The condition on `dialogues d` that its situation or a message has this substring, in whatever case."""
     sql = f"""
         d.ordinal IN (
-            SELECT ordinal FROM search_texts WHERE contains(said, lower(?)) UNION ALL
+            SELECT ordinal FROM search_texts WHERE contains(said, lower(?)) AND contains(said, lower(?)) UNION ALL
             SELECT ordinal FROM dialogues WHERE {_WAITING} AND contains({_SAID}, lower(?)))
     """
-    return sql, [text, text]
+    return sql, [from_rarest(text), text, text]
+
+
+def from_rarest(text: str) -> str:
+    """The end of the text that begins with its rarest letter, at least three letters long.
+
+    A search stops at every place that has the first letter of what is sought: this finds all that may hold the whole
+    text, in half the time where that begins with an e.
+    """
+    starts = range(max(1, len(text) - 2))
+    return text[min(starts, key=lambda at: _OFTEN.find(text[at].lower())) :]
 
 
 def prepare(store: Store) -> int:
