@@ -6,7 +6,7 @@ wrong: what is a rate or a mean goes through the trainer, and what is a total is
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from statistics import fmean, quantiles
+from statistics import fmean, pstdev, quantiles
 from typing import TYPE_CHECKING
 
 from pipeline.rewards.combine import Reward
@@ -20,9 +20,14 @@ _NO_FAILURE = frozenset({"scored", "abstained"})
 
 
 def reward_metrics(rewards: Sequence[Reward]) -> Iterator[tuple[str, float]]:
-    """Means of the parts where known, the share of vetoed samples, and of those without a reward."""
+    """Means and standard deviations of the parts where known, the shares of vetoed samples and of those without a
+    reward.
+    """
     for part in ("r_format", "r_emotion", "r_rubric"):
-        yield from _mean(f"part/{part}", [getattr(reward, part) for reward in rewards])
+        values = [getattr(reward, part) for reward in rewards]
+        yield from _mean(f"part/{part}", values)
+        if known := [value for value in values if value is not None]:
+            yield f"part/{part}_std", pstdev(known)
     yield "part/vetoed", fmean(reward.vetoed_by is not None for reward in rewards)
     yield "judge/not_scored", fmean(reward.outcome != "scored" for reward in rewards)
 

@@ -47,17 +47,25 @@ class WholeReward:
         """
         keep_texts_out_of_logs()
         turns = turns_of_call(completions, prompts, columns)
-        verdicts = await self.verdicts(turns) if needs_judge(self.rubric) else [[] for _ in turns]
-        rewards = [
-            combine(self.rubric, turn.text, turn.gold_emotion, given)
-            for turn, given in zip(turns, verdicts, strict=True)
-        ]
+        verdicts, rewards = await self._judged(turns)
         self.totals.add(verdicts, without_reward=sum(reward.reward is None for reward in rewards))
         if log_metric:
             for name, value in (*reward_metrics(rewards), *judge_metrics(verdicts)):
                 log_metric(name, value)
         self.seen(turns, rewards, verdicts, columns)
         return [reward.reward for reward in rewards]
+
+    async def of(self, turns: Sequence[Turn]) -> list[Reward]:
+        """The rewards of answers outside a step: logged, counted and kept nowhere."""
+        return (await self._judged(turns))[1]
+
+    async def _judged(self, turns: Sequence[Turn]) -> "tuple[list[list[Verdict]], list[Reward]]":
+        verdicts = await self.verdicts(turns) if needs_judge(self.rubric) else [[] for _ in turns]
+        rewards = [
+            combine(self.rubric, turn.text, turn.gold_emotion, given)
+            for turn, given in zip(turns, verdicts, strict=True)
+        ]
+        return verdicts, rewards
 
     async def verdicts(self, turns: Sequence[Turn]) -> "list[list[Verdict]]":
         """The verdicts of a batch."""

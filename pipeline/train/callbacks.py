@@ -3,6 +3,8 @@
 import math
 import random
 import time
+from collections import deque
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -13,7 +15,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from pipeline.rundir import RunDir
 from pipeline.stage import check_cancel
-from pipeline.train import checkpoints
+from pipeline.train import alerts, checkpoints
 
 LOOK_EVERY_S = 0.2
 
@@ -72,22 +74,35 @@ class Randomness(NamedTuple):
 
 
 class Keeper(TrainerCallback):
-    """Metrics to events, progress to the status, and a seal on every checkpoint once what belongs to it is written."""
+    """Metrics and alerts to events, progress to the status, and a seal on every checkpoint that is whole."""
 
     def __init__(self, run: RunDir, book: Book) -> None:
         self._run, self._book = run, book
         self._after_step = Randomness.now()
+        self._history: list[tuple[int, dict[str, float]]] = []
+        self._pace = Pace()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Show where a new or resumed run begins."""
+        """Show where a new or resumed run begins, and go on watching from what it had told by then."""
+        told = [event for event in self._run.events() if event["kind"] == "metric"]
+        self._history = [(e["step"], e["metrics"]) for e in told if e["step"] <= state.global_step]
+        self._pace.begin()
         self._progress(state)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Remember the randomness: what the next step draws must not get into a checkpoint of this one."""
         self._after_step = Randomness.now()
+        self._pace.step()
         self._progress(state)
+
+    def tell(self, step: int, metrics: dict[str, float]) -> None:
+        """Metrics as an event, and what they raise with all before them as alerts."""
+        self._run.append_event("metric", step=step, metrics=metrics)
+        self._history.append((step, metrics))
+        for alert in alerts.raised(self._history):
+            self._run.append_event("alert", step=alert.step, name=alert.name, told=alert.told)
 
     def on_log(
         self,
@@ -99,7 +114,8 @@ class Keeper(TrainerCallback):
     ) -> None:
         """One event per logging step. A resumed run logs some steps again: the last event of a step counts."""
         if metrics := finite(logs or {}):
-            self._run.append_event("metric", step=state.global_step, metrics=metrics | self._book.counted())
+            pace = self._pace.told(state.max_steps - state.global_step) | gpu_use()
+            self.tell(state.global_step, metrics | pace | self._book.counted())
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """A sealed checkpoint has all its rows on disk: rows first, then the seal."""
@@ -121,6 +137,42 @@ class Keeper(TrainerCallback):
 
     def _progress(self, state: TrainerState) -> None:
         self._run.update_status(done=state.global_step, total=state.max_steps, unit="steps", **self._book.spent())
+
+
+class Pace:
+    """How long steps take and how long the rest will, by the last steps; looks between steps count."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._steps: deque[float] = deque(maxlen=20)
+
+    def begin(self) -> None:
+        """The first step begins now."""
+        self._began = time.monotonic()
+
+    def step(self) -> None:
+        """A step ended now."""
+        now = time.monotonic()
+        self._steps.append(now - self._began)
+        self._began = now
+
+    def told(self, steps_left: int) -> dict[str, float]:
+        """time/step_s: seconds of a step, the mean of the last ones; time/left_s: seconds to go at that pace."""
+        if not self._steps:
+            return {}
+        mean = sum(self._steps) / len(self._steps)
+        return {"time/step_s": mean, "time/left_s": mean * steps_left}
+
+
+def gpu_use() -> dict[str, float]:
+    """gpu/memory_gb: the most that was held since the start, GiB, and gpu/memory_share of the card; nothing without."""
+    if not torch.cuda.is_available():
+        return {}
+    held, whole = torch.cuda.max_memory_allocated(), torch.cuda.get_device_properties(0).total_memory
+    use = {"gpu/memory_gb": held / 2**30, "gpu/memory_share": held / whole}
+    with suppress(Exception):  # asks NVIDIA's own library, which is not on every machine
+        use["gpu/busy_percent"] = float(torch.cuda.utilization())
+    return use
 
 
 def stop_when_asked(model: nn.Module, run: RunDir) -> None:

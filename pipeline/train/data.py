@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from pipeline.configs import TrainingConfig
 from pipeline.emotions import GROUP_OF
+from pipeline.holdout import Parts
 from pipeline.prompts import assistant_messages, pipe_form
 from pipeline.rundir import RunDir
 from pipeline.spans import fault
@@ -92,11 +93,12 @@ def shuffled_turns(inputs: pd.DataFrame, seed: int) -> Iterator[Turn]:
     yield from turns
 
 
-def tell(run: RunDir, selection: Selection) -> None:
-    """The selection as an event: nothing is left out silently."""
+def tell(run: RunDir, selection: Selection, parts: Parts) -> None:
+    """The selection as an event, with the number of dialogues held out: nothing is left out silently."""
     counts = {"used": len(selection.rows), "looked_at": selection.looked_at, "cut": selection.cut}
     longest = {"longest": selection.longest} if selection.longest else {}
-    run.append_event("data", **counts, skipped=dict(selection.skipped), **longest)
+    held = {"held_out": len(parts.held)} if len(parts.held) else {}
+    run.append_event("data", **counts, skipped=dict(selection.skipped), **longest, **held)
 
 
 def sft_row(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Build:
@@ -113,6 +115,16 @@ def sft_row(tokenizer: PreTrainedTokenizerBase, max_length: int) -> Build:
         return Left("too_long", tokens)
 
     return build
+
+
+def answer_tokens(turn: Turn, tokenizer: PreTrainedTokenizerBase, max_length: int) -> tuple[list[int], int] | None:
+    """The turn as the model reads it, and how many tokens at its end are the answer; None where it does not fit."""
+    row = sft_row(tokenizer, max_length)(turn)
+    if isinstance(row, Left):
+        return None
+    prompt = token_ids(row["prompt"], tokenizer, ask=True)
+    whole = token_ids(row["prompt"] + row["completion"], tokenizer, ask=False)
+    return whole, len(whole) - len(prompt)
 
 
 def grpo_row(tokenizer: PreTrainedTokenizerBase, max_prompt: int, gold_needed: bool) -> Build:

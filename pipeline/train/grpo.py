@@ -1,8 +1,9 @@
 """Rubric-ERL: group-relative policy optimisation on format, emotion and rubric rewards (Kardia-R1, second stage)."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, cast
@@ -16,18 +17,20 @@ from pipeline.embedded import connect
 from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.gate import check_gate
-from pipeline.rewards import needs_judge
+from pipeline.holdout import Parts, hold_out
+from pipeline.rewards import Reward, needs_judge
 from pipeline.rundir import RunDir
 from pipeline.train import adapter, checkpoints, data, loop
 from pipeline.train.book import SampleBook
 from pipeline.train.callbacks import Keeper
 from pipeline.train.keeping import keep_model
+from pipeline.train.looks import Held, Looks, choose
 from pipeline.train.models import Loaded, load_model
 from pipeline.train.prefix import SharedPrompts
 from pipeline.train.reward import RubricErlReward
 from pipeline.train.rollouts import rollout_arguments
 from pipeline.train.second import Judges, SecondJudge
-from pipeline.turns import spread, turns_of
+from pipeline.turns import Turn, spread, turns_of
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
 
@@ -125,9 +128,11 @@ def _train(
     keeper = Keeper(run, reward)
     looking_on: list[TrainerCallback] = []
     if judges:
-        second = SecondJudge(run, config, rubric, judges, home / "cache" / "verdicts.sqlite", loaded)
+        second = SecondJudge(run, config, rubric, judges, home / "cache" / "verdicts.sqlite", loaded, keeper.tell)
         looking_on = [second.on(spread(list(turns_of(run.inputs())), config.second_turns))]
-    prompts, steps = _prompts(run, config, loaded, rubric)
+    parts = hold_out(run.inputs(), config, run.request().seed)
+    prompts, steps = _prompts(run, config, loaded, rubric, parts)
+    looks = _looks(run, config, loaded, parts, keeper)
     trainer = SharedPrompts(
         model=loaded.model,
         reward_funcs=[cast(Any, reward)],  # TRL awaits it; its annotation knows functions only
@@ -135,8 +140,10 @@ def _train(
         train_dataset=prompts,
         processing_class=loaded.tokenizer,
         peft_config=adapter.peft_config(config),
-        callbacks=[keeper, *looking_on],
+        callbacks=[keeper, *looks, *looking_on],
     )
+    for look in looks:
+        look.by(trainer, partial(_rewards, reward, trainer))
     try:
         loop.train(run, trainer, keeper, resumed_from)
     finally:
@@ -145,14 +152,26 @@ def _train(
     keep_model(run, config, trainer, loaded)
 
 
-def _prompts(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric) -> tuple[Dataset, int]:
+def _looks(run: RunDir, config: GrpoConfig, loaded: Loaded, parts: Parts, keeper: Keeper) -> list[Looks]:
+    """Who tries the model on people it does not learn from; nobody where none are held out."""
+    turns = choose(parts.held, config)
+    held = Held(turns, parts.persons)
+    return [Looks(run, config, loaded, held, config.max_completion_length, keeper.tell)] if turns else []
+
+
+def _rewards(reward: RubricErlReward, trainer: Any, turns: Sequence[Turn]) -> Sequence[Reward]:
+    """The run's own reward for answers that it does not learn from, by the judge's connections that are open."""
+    return asyncio.run_coroutine_threadsafe(reward.of(turns), trainer.async_loop).result()
+
+
+def _prompts(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric, parts: Parts) -> tuple[Dataset, int]:
     """Prompts, none longer than the model's context leaves beside the answer, and how many steps go over them."""
     room = loaded.model.config.get_text_config().max_position_embeddings - config.max_completion_length
     room = min(room, config.max_prompt or room)
     in_a_step = config.batch_size // config.num_generations
     build = data.grpo_row(loaded.tokenizer, room, gold_needed=rubric.reward.emotion > 0)
-    chosen = data.select(run.inputs(), build, config.max_steps * in_a_step or None, run.request().seed)
-    data.tell(run, chosen)
+    chosen = data.select(parts.train, build, config.max_steps * in_a_step or None, run.request().seed)
+    data.tell(run, chosen, parts)
     data.refuse_too_long(chosen, config, room)
     # The trainer passes over what does not fill a step, so fewer prompts than one step takes come more than once.
     rows = list(islice(cycle(chosen.rows), max(in_a_step, len(chosen.rows))))

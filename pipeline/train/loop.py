@@ -1,6 +1,5 @@
 """What supervised and reinforcement training share: arguments, and the loop with its resume."""
 
-import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +12,8 @@ from pipeline.rundir import RunDir
 from pipeline.stage import Cancelled
 from pipeline.train import checkpoints
 from pipeline.train.callbacks import Keeper, stop_when_asked
+from pipeline.train.manifest import write_manifest
+from pipeline.train.ranks import processes
 from rubrics.errors import UserError
 
 # Above so many weights activations are computed anew on a GPU rather than kept.
@@ -66,11 +67,6 @@ def shared_arguments(
     }
 
 
-def processes() -> int:
-    """How many processes train together, as a launcher (torchrun, accelerate) tells each of them."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def together(config: TrainingConfig, usual: int) -> int:
     """Examples that go through the model at once on a device: at most as asked, else `usual`, in equal parts of a step.
 
@@ -84,7 +80,9 @@ def together(config: TrainingConfig, usual: int) -> int:
 
 def train(run: RunDir, trainer: Trainer, keeper: Keeper, resumed_from: Path | None) -> None:
     """Train to the last step. What stops it on the way (a cancel, a judge that is down) finds the last step saved."""
-    run.append_event("config", arguments=trainer.args.to_sanitized_dict())
+    arguments = trainer.args.to_sanitized_dict()
+    run.append_event("config", arguments=arguments)
+    write_manifest(run, arguments)
     stop_when_asked(cast(nn.Module, trainer.model), run)
     try:
         trainer.train(resume_from_checkpoint=str(resumed_from) if resumed_from else None)

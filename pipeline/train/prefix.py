@@ -20,7 +20,15 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 
 class SharedPrompts(GRPOTrainer):
-    """TRL's trainer, reading each prompt once where it can."""
+    """TRL's trainer, reading each prompt once where it can, and saying how far advantages spread."""
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        batch: Any = super()._generate_and_score_completions(inputs)
+        model: Any = self.model
+        told = self._metrics["train" if model.training else "eval"]
+        told["advantage/std"].append(batch["advantages"].float().std(unbiased=False).item())
+        told["advantage/max"].append(batch["advantages"].abs().max().item())
+        return batch
 
     def _generate_single_turn(self, *args: Any, **kwargs: Any) -> Any:
         sample: Any = super()._generate_single_turn

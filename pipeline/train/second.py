@@ -9,7 +9,7 @@ learns the judge and not the rubric ("newly credited, rejected by the others", a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,6 +42,8 @@ COLUMNS = {
     "judge": "float64",
     "second": "float64",
 }
+# Where the metrics of a step go.
+Tell = Callable[[int, dict[str, float]], None]
 _ADDRESS = ["dialogue_id", "turn_index", "criterion_id"]
 
 
@@ -56,9 +58,10 @@ class SecondJudge(TrainerCallback):
     """Looks before the first step, every k steps and after the last; changes nothing in the training."""
 
     def __init__(
-        self, run: RunDir, config: GrpoConfig, rubric: Rubric, judges: Judges, cache: Path, loaded: Loaded
+        self, run: RunDir, config: GrpoConfig, rubric: Rubric, judges: Judges, cache: Path, loaded: Loaded, tell: Tell
     ) -> None:
         self._run, self._config, self._rubric, self._judges = run, config, rubric, judges
+        self._tell = tell
         self._cache, self._loaded = cache, loaded
         self._turns: Sequence[Turn] = ()
 
@@ -93,7 +96,7 @@ class SecondJudge(TrainerCallback):
         rows = self._kept(step, asyncio.run(self._judged(step, told)))
         metrics = newly(self._rubric, rows, step)
         if step and metrics:
-            self._run.append_event("metric", step=step, metrics=metrics)
+            self._tell(step, metrics)
 
     async def _judged(self, step: int, turns: Sequence[Turn]) -> pd.DataFrame:
         with closing(VerdictCache(self._cache)) as cache:

@@ -8,11 +8,17 @@ from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from pipeline.configs import SftConfig
+from pipeline.holdout import Parts, hold_out
 from pipeline.rundir import RunDir
+from pipeline.spans import fault
 from pipeline.train import adapter, checkpoints, data, loop
 from pipeline.train.callbacks import EmptyBook, Keeper
 from pipeline.train.keeping import keep_model
-from pipeline.train.models import load_model
+from pipeline.train.looks import Held, Looks, choose
+from pipeline.train.models import Loaded, load_model
+
+# Four spans of the published lengths, with room.
+ANSWER_TOKENS = 192
 
 
 def run(run: RunDir, home: Path) -> None:
@@ -22,22 +28,36 @@ def run(run: RunDir, home: Path) -> None:
     """
     config = SftConfig.model_validate(run.request().config)
     loaded = load_model(config.model, home)
-    need = config.max_steps * config.batch_size or None
-    chosen = data.select(run.inputs(), data.sft_row(loaded.tokenizer, config.max_length), need, run.request().seed)
-    data.tell(run, chosen)
+    seed, parts = run.request().seed, hold_out(run.inputs(), config, run.request().seed)
+    build = data.sft_row(loaded.tokenizer, config.max_length)
+    chosen = data.select(parts.train, build, config.max_steps * config.batch_size or None, seed)
+    data.tell(run, chosen, parts)
     data.refuse_too_long(chosen, config, config.max_length)
     steps = data.steps_of(config, ceil(len(chosen.rows) / config.batch_size))
     keeper = Keeper(run, EmptyBook())
+    looks = _looks(run, config, loaded, parts, keeper)
     trainer = SFTTrainer(
         model=loaded.model,
         args=arguments(run, config, steps, loaded.model.num_parameters()),
         train_dataset=Dataset.from_list(chosen.rows),
         processing_class=loaded.tokenizer,
         peft_config=adapter.peft_config(config),
-        callbacks=[keeper],
+        callbacks=[keeper, *looks],
     )
+    for look in looks:
+        look.by(trainer)
     loop.train(run, trainer, keeper, checkpoints.newest_whole(run))
     keep_model(run, config, trainer, loaded)
+
+
+def _looks(run: RunDir, config: SftConfig, loaded: Loaded, parts: Parts, keeper: Keeper) -> list[Looks]:
+    """Who tries the model on people it does not learn from; nobody where none are held out."""
+    turns = choose(parts.held, config)
+    if not turns:
+        return []
+    rows = [data.answer_tokens(turn, loaded.tokenizer, config.max_length) for turn in turns if not fault(turn.text)]
+    held = Held(turns, parts.persons, [row for row in rows if row])
+    return [Looks(run, config, loaded, held, ANSWER_TOKENS, keeper.tell)]
 
 
 def arguments(run: RunDir, config: SftConfig, steps: int, parameters: int = 0) -> TrlConfig:
