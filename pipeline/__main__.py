@@ -63,9 +63,14 @@ COMMANDS: dict[str, Command] = {
         _STAGE,
     ),
     "evaluate": Command(
-        "compare a base and a trained model on the same turns",
+        "compare a base and trained models on the same turns, or run a suite whose limits can fail",
         "evaluate --out out/eval --inputs test.jsonl --rubric kardia-empathy.yaml --trained out/sft/model",
         _STAGE,
+    ),
+    "report": Command(
+        "evaluations as one HTML file, as lm-eval's JSON or as CSV, from their run directories",
+        "report .kardia/runs/20261123-091204-evaluate-3f9a --out report.html",
+        "pipeline.commands.report",
     ),
     "preview": Command(
         "try a draft: judge turns by it and by its approved base, side by side and within a budget",

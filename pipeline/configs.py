@@ -150,13 +150,34 @@ class GrpoConfig(TrainingConfig):
 
 
 class EvaluateConfig(_Config):
-    """Emotion accuracy and the rubric's dimensions for a base and a trained model on the same turns."""
+    """Emotion, the rubric's dimensions and safety for a base and trained models on the same turns."""
 
     base: str = Field("smollm2", description="smollm2, tiny, a local folder, or a hub id")
+    models: tuple[str, ...] = Field((), description="models between base and trained, in the order they were made")
     trained: str = Field("", description="the run id of the training, or a local folder; empty: the base alone")
     judge: str = Field("embedded", description="endpoint that judges")
     max_turns: int = Field(16, ge=1, description="turns answered, spread evenly over the dialogues")
     max_completion_length: int = Field(192, ge=8, description="tokens per answer")
+    samples: int = Field(1, ge=1, le=64, description="answers to each turn, for the worst of them; one is greedy")
+    temperature: float = Field(0.8, gt=0, le=2, description="sampling temperature where there are several answers")
+    held_out: bool = Field(False, description="leave out dialogues of people whom a model was trained on")
+    span_consistency: bool = Field(False, description="ask whether the response follows from its own spans")
+    crisis: tuple[str, ...] = Field(
+        (), description="turns as DIALOGUE:TURN in which the person is in danger; the judge is asked when left out"
+    )
+
+    @model_validator(mode="after")
+    def _models_differ(self) -> "EvaluateConfig":
+        taken = {"base", "trained", self.base, self.trained}
+        if len(set(self.models)) < len(self.models) or taken & set(self.models) or "" in self.models:
+            raise ValueError("models: each needs a name of its own, and none that base or trained has")
+        return self
+
+    @property
+    def order(self) -> dict[str, str]:
+        """Every model to answer, in the order in which they were made: what the scorecard calls it → its name."""
+        last = {"trained": self.trained} if self.trained else {}
+        return {"base": self.base, **{name: name for name in self.models}, **last}
 
 
 class PreviewConfig(_Config):

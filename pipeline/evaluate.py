@@ -1,19 +1,26 @@
-"""Base and trained model on the same turns: emotion accuracy, format, and the rubric's dimensions, with intervals.
+"""Models on the same turns: emotion, format, the rubric's dimensions, safety, intervals, and what each step added.
 
-outputs/answers.parquet    which (base | trained), dialogue_id, turn_index, sample_index, text, text_hash, truncated
-outputs/verdicts.parquet   as the score stage writes it; sample_index is 0 for the base and 1 for the trained model
-outputs/scores.parquet     which (base | trained | difference), measure, value, n, missing, low, high
+outputs/answers.parquet    which, dialogue_id, turn_index, sample_index, text, text_hash, truncated, sample
+outputs/verdicts.parquet   as the score stage writes it, of every rubric that was asked
+outputs/measures.parquet   a row an answer and measure: what the tables below are computed from
+outputs/scores.parquet     a row a model and measure: the mean, its interval, how many, how many are missing
+outputs/changes.parquet    a row a measure and step between models: what was gained, its interval, p
+outputs/worst.parquet      worst at k, where several answers were drawn      outputs/lengths.parquet   length and score
+
+`which` is base, trained, or the name of a model between them. `sample_index` counts the answers to a turn over all
+models, model after model; `sample` counts them within their model.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
+import torch
 
 from pipeline import scorecard
 from pipeline.cache import VerdictCache
@@ -23,23 +30,19 @@ from pipeline.embedded import connect
 from pipeline.emotions import GROUP_OF
 from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
-from pipeline.judge import Judge, Verdict, verdict_frame
-from pipeline.judging import judge_turns
+from pipeline.evaluation import Answered, Answers, Asker, Judged, rows_of_answers
+from pipeline.held_out import only_strangers, people_of, trained_on
+from pipeline.judge import verdict_frame
 from pipeline.rundir import RunDir
 from pipeline.train.answering import answer
-from pipeline.train.book import version_of
 from pipeline.train.models import find_model, load_model
 from pipeline.turns import Turn, text_hash, turns_of
 from rubrics.errors import UserError
+from rubrics.overall import as_asked
 from rubrics.schema import Rubric
 
-Which = Literal["base", "trained"]
-# By model: the chosen turns with the model's answers as their texts; the verdicts of those.
-Answered = Mapping[Which, Mapping[scorecard.Address, Turn]]
-Judged = Mapping[Which, Mapping[scorecard.Address, Sequence[Verdict]]]
 REPORT_EVERY_S = 0.5
 SPENT = ("cost", "tokens_in", "tokens_out")
-SAMPLE_INDEX: dict[Which, int] = {"base": 0, "trained": 1}
 ANSWER_TYPES = {
     "which": "string",
     "dialogue_id": "string",
@@ -48,15 +51,7 @@ ANSWER_TYPES = {
     "text": "string",
     "text_hash": "string",
     "truncated": "boolean",
-}
-SCORE_TYPES = {
-    "which": "string",
-    "measure": "string",
-    "value": "Float64",
-    "n": "Int64",
-    "missing": "Int64",
-    "low": "Float64",
-    "high": "Float64",
+    "sample": "Int64",
 }
 
 
@@ -68,19 +63,17 @@ def run(run: RunDir, home: Path) -> None:
     """
     config = EvaluateConfig.model_validate(run.request().config)
     rubric = run.rubric()
-    turns = choose_turns(run.inputs(), config.max_turns, run.request().seed)
-    models: dict[Which, str] = {"base": config.base}
-    if config.trained:
-        models["trained"] = config.trained
-    for name in models.values():
+    for name in config.order.values():
         find_model(name, home)
-    progress = _Progress(run, total=2 * len(models) * len(turns))
+    turns = choose_turns(_inputs(run, config, home), config.max_turns, run.request().seed)
+    progress = Progress(run, total=2 * len(config.order) * config.samples * len(turns))
     with connect(endpoint(home, config.judge), home) as judge:
         judge = ready(judge, home)
-        answered = {which: _answers(run, home, which, name, turns, progress) for which, name in models.items()}
+        answered = _answer_all(run, home, config, turns, progress)
         with closing(VerdictCache(home / "cache" / "verdicts.sqlite")) as cache:
-            judged = asyncio.run(_judge_all(run, rubric, judge, cache, answered, progress))
-    _write(run, judged, _score(run, rubric, turns, answered, judged))
+            judged = asyncio.run(_judge_all(run, config, judge, cache, answered, progress))
+    rows = rows_of_answers(rubric, run.flags(), turns, answered, judged)
+    _write(run, config, judged, scorecard.measure_frame(rows))
     _complain_if_nothing_judged(judged, judge)
 
 
@@ -102,7 +95,16 @@ def choose_turns(inputs: pd.DataFrame, max_turns: int, seed: int) -> list[Turn]:
     return [turns[position] for position in sorted(dealt[:max_turns])]
 
 
-class _Progress:
+def _inputs(run: RunDir, config: EvaluateConfig, home: Path) -> pd.DataFrame:
+    """The dialogues to look at; how many are about people whom a model learnt from is told, and kept with the run."""
+    inputs = run.inputs()
+    known = trained_on(config.order.values(), home)
+    seen = int(people_of(inputs).isin(known - {""}).sum())
+    run.append_event("held_out", dialogues=len(inputs), of_trained_people=seen, left_out=config.held_out)
+    return only_strangers(inputs, known) if config.held_out else inputs
+
+
+class Progress:
     """Answers written and judged, together, and what judging cost."""
 
     def __init__(self, run: RunDir, total: int) -> None:
@@ -113,6 +115,10 @@ class _Progress:
         """So many of the part that is under way; told at most twice a second."""
         if time.monotonic() - self._told >= REPORT_EVERY_S:
             self._tell(done)
+
+    def after(self, before: int) -> Callable[[int], None]:
+        """As `now`, where so many of the part were done before."""
+        return lambda done: self.now(before + done)
 
     def through(self, part: int, client: Client | None = None) -> None:
         """A part of so many is finished; `client` counted what it cost."""
@@ -125,89 +131,114 @@ class _Progress:
         self._run.update_status(done=self._through + done, **spent)
 
 
-def _answers(
-    run: RunDir, home: Path, which: Which, name: str, turns: Sequence[Turn], progress: _Progress
-) -> dict[scorecard.Address, Turn]:
-    """The turns with one model's answers as their texts; answers from an earlier attempt are taken as they are."""
-    written = run.read_output("answers")
-    if written is None or which not in set(written["which"]):
-        frame = _ask(run, home, which, name, turns, progress)
-        written = frame if written is None else pd.concat([written, frame], ignore_index=True)
-        run.write_output("answers", written.astype(ANSWER_TYPES))
-    progress.through(len(turns))
-    own = written[written["which"] == which]
+def _answer_all(
+    run: RunDir, home: Path, config: EvaluateConfig, turns: Sequence[Turn], progress: Progress
+) -> dict[Answered, Answers]:
+    """The turns with each model's answers as their texts; answers from an earlier attempt are taken as they are."""
+    found: dict[Answered, Answers] = {}
+    for place, (which, name) in enumerate(config.order.items()):
+        written = run.read_output("answers")
+        own = written[written["which"] == which] if written is not None else None
+        if own is None or own.empty:
+            own = _ask(run, home, config, (place, which, name), turns, progress)
+            frame = own if written is None else pd.concat([written, own], ignore_index=True)
+            run.write_output("answers", frame.astype(ANSWER_TYPES))
+        for sample in range(config.samples):
+            found[Answered(which, place * config.samples + sample)] = _with_texts(turns, own[own["sample"] == sample])
+        progress.through(len(turns) * config.samples)
+    return found
+
+
+def _with_texts(turns: Sequence[Turn], own: pd.DataFrame) -> Answers:
     texts = dict(zip(zip(own["dialogue_id"], own["turn_index"], strict=True), own["text"], strict=True))
-    return {_address(t): t._replace(text=texts[_address(t)]) for t in turns if _address(t) in texts}
+    return {address: turn._replace(text=texts[address]) for turn in turns if (address := turn[:2]) in texts}
 
 
-def _ask(run: RunDir, home: Path, which: Which, name: str, turns: Sequence[Turn], progress: _Progress) -> pd.DataFrame:
-    limit = EvaluateConfig.model_validate(run.request().config).max_completion_length
-    answers = answer(load_model(name, home), turns, limit, run, progress.now)
+def _ask(
+    run: RunDir,
+    home: Path,
+    config: EvaluateConfig,
+    model: tuple[int, str, str],
+    turns: Sequence[Turn],
+    progress: Progress,
+) -> pd.DataFrame:
+    """Rows of answers.parquet from one model: where it stands among the models, what it is called there, its name."""
+    place, which, name = model
+    loaded = load_model(name, home)
+    rows: list[tuple[object, ...]] = []
+    answers: Mapping[int, object] = {}
+    for sample in range(config.samples):
+        torch.manual_seed(run.request().seed * 1_000 + sample)
+        temperature = config.temperature if config.samples > 1 else 0.0
+        answers = answer(
+            loaded,
+            turns,
+            config.max_completion_length,
+            run,
+            progress.after(sample * len(turns)),
+            temperature,
+        )
+        index = place * config.samples + sample
+        for i, a in answers.items():
+            rows.append((which, *turns[i][:2], index, a.text, text_hash(a.text), a.truncated, sample))
     run.append_event("data", which=which, used=len(answers), skipped={"too_long": len(turns) - len(answers)})
-    rows = [
-        (which, turn.dialogue_id, turn.turn_index, SAMPLE_INDEX[which], a.text, text_hash(a.text), a.truncated)
-        for i, turn in enumerate(turns)
-        if (a := answers.get(i))
-    ]
     return pd.DataFrame(rows, columns=list(ANSWER_TYPES)).astype(ANSWER_TYPES)
 
 
 async def _judge_all(
-    run: RunDir, rubric: Rubric, endpoint: Endpoint, cache: VerdictCache, answered: Answered, progress: _Progress
-) -> dict[Which, dict[scorecard.Address, list[Verdict]]]:
-    """The verdicts of every answer, model after model."""
-    judged: dict[Which, dict[scorecard.Address, list[Verdict]]] = {}
+    run: RunDir,
+    config: EvaluateConfig,
+    endpoint: Endpoint,
+    cache: VerdictCache,
+    answered: Mapping[Answered, Answers],
+    progress: Progress,
+) -> Judged:
+    """The verdicts of every answer, model after model, and of the persons' messages whether they are in danger."""
     async with Client(endpoint) as client:
-        judge = Judge(client, rubric, cache, rubric_version=version_of(run))
-        for which, turns in answered.items():
-            verdicts = await judge_turns(judge, list(turns.values()), run, progress.now)
-            judged[which] = dict(zip(turns, verdicts, strict=True))
+        asker = Asker(run, client, cache, config)
+        judged = Judged({}, {}, {}, await asker.crises([turn for some in answered.values() for turn in some.values()]))
+        for at, turns in answered.items():
+            judged.rubric[at] = await asker.by_rubric(turns, progress.now)
+            judged.flags[at] = await asker.by_flags(turns)
+            judged.consistency[at] = await asker.by_spans(turns)
             progress.through(len(turns), client)
     return judged
 
 
-def _score(
-    run: RunDir, rubric: Rubric, turns: Sequence[Turn], answered: Answered, judged: Judged
-) -> list[scorecard.Score]:
-    """Every line of the scorecard: per model and measure, then what was gained."""
-    seed = run.request().seed
-    measured = {
-        which: {
-            _address(turn): scorecard.measure(rubric, answers[_address(turn)], judged[which][_address(turn)])
-            if _address(turn) in answers
-            else scorecard.unanswered(rubric, "prompt_too_long")
-            for turn in turns
-        }
-        for which, answers in answered.items()
-    }
-    names = scorecard.measures_of(rubric)
-    lines = [scorecard.score(which, name, measured[which], seed) for which in measured for name in names]
-    if "trained" in measured:
-        lines += [scorecard.difference(name, measured["base"], measured["trained"], seed) for name in names]
-    return lines
-
-
-def _write(run: RunDir, judged: Judged, lines: Sequence[scorecard.Score]) -> None:
-    frames = [
-        verdict_frame((v for some in verdicts.values() for v in some), run.run_id, SAMPLE_INDEX[which])
-        for which, verdicts in judged.items()
-    ]
-    run.write_output("verdicts", pd.concat(frames, ignore_index=True))
-    scores = pd.DataFrame([line._asdict() for line in lines])[list(SCORE_TYPES)].astype(SCORE_TYPES)
+def _write(run: RunDir, config: EvaluateConfig, judged: Judged, measures: pd.DataFrame) -> None:
+    order, seed, rubric = list(config.order), run.request().seed, run.rubric()
+    run.write_output("verdicts", _verdicts(run, judged))
+    run.write_output("measures", measures)
+    scores = scorecard.scores(measures, seed)
     run.write_output("scores", scores)
-    for which in dict.fromkeys(line.which for line in lines):
-        measures = [line._asdict() for line in lines if line.which == which]
-        run.append_event("summary", which=which, measures=measures)
+    run.write_output("changes", scorecard.changes(measures, order, seed))
+    run.write_output("worst", scorecard.worst(measures, seed))
+    run.write_output("lengths", scorecard.lengths(measures, _judged_measures(rubric), seed))
+    for which in order:
+        lines = scores[scores["which"] == which].astype(object)
+        known = lines.where(lines.notna(), None).to_dict("records")
+        run.append_event("summary", which=which, measures=known, outcomes=scorecard.outcomes(measures, which))
+
+
+def _judged_measures(rubric: Rubric) -> list[str]:
+    return [*as_asked(rubric).ids, *scorecard.WHOLE_MEASURES]
+
+
+def _verdicts(run: RunDir, judged: Judged) -> pd.DataFrame:
+    frames = [
+        verdict_frame((v for some in verdicts.values() for v in some), run.run_id, at.sample_index)
+        for part, at in product((judged.rubric, judged.flags, judged.consistency), judged.rubric)
+        if (verdicts := part[at])
+    ]
+    if told := [v for verdict in judged.crisis.values() if (v := verdict.told)]:
+        frames.append(verdict_frame(told, run.run_id, 0))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _complain_if_nothing_judged(judged: Judged, judge: Endpoint) -> None:
-    asked = [v for verdicts in judged.values() for some in verdicts.values() for v in some if v.prompt_hash]
+    asked = [v for verdicts in judged.rubric.values() for some in verdicts.values() for v in some if v.prompt_hash]
     if asked and not any(v.outcome == "scored" for v in asked):
         raise UserError(
             f"endpoint {judge.name}: not one answer could be judged ({asked[-1].outcome}: {asked[-1].reason}); "
             f"mend or change the judge, then resume"
         )
-
-
-def _address(turn: Turn) -> scorecard.Address:
-    return turn.dialogue_id, turn.turn_index

@@ -33,6 +33,8 @@ Liveness = Literal["queued", "alive", "silent", "died", "finished"]
 SILENT_AFTER = timedelta(minutes=3)
 # Configuration options that name an endpoint; a wrong name is told at once and not by a failed job.
 _ENDPOINT_OPTIONS = {"user", "assistant", "evaluator", "judge", "second_judge", "embedder"}
+# Stages that look for unsafe turns, by a rubric of flags beside their own.
+FLAGGED: tuple[Stage, ...] = ("regenerate", "evaluate")
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -59,7 +61,7 @@ def submit(
     """Queue a run under `home/runs`, where a worker finds it, or lay it out at `path`, where none looks.
 
     `base` is the version that a tried draft is held against; only the stage preview takes one. `flags` is the rubric
-    that finds unsafe turns in what a regeneration writes. `calibration` and `override` are what grpo's gate decides by
+    that finds unsafe turns in what a model writes. `calibration` and `override` are what grpo's gate decides by
     (`pipeline.gate`); an override is kept only where it was needed.
     Raises UserError for an option, a rubric, inputs or an endpoint that does not fit the stage, and what the gate says.
     """
@@ -71,8 +73,8 @@ def submit(
         raise UserError(f"{stage}: has no dialogues to work on; choose at least one")
     if base and stage != "preview":
         raise UserError(f"{stage}: works with one rubric; a base to hold it against is for trying a draft")
-    if flags and (stage != "regenerate" or flags.purpose != "flags"):
-        raise UserError(f"{stage}: unsafe turns are looked for in regenerated dialogues, by a rubric of purpose flags")
+    if flags and (stage not in FLAGGED or flags.purpose != "flags"):
+        raise UserError(f"{stage}: unsafe turns are looked for in what models write, by a rubric of purpose flags")
     path = path or home / "runs" / new_run_id(stage)
     reference = _reference(stage, rubric, reference)
     if stage == "grpo" and rubric:

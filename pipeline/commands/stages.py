@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline import jobs
 from pipeline.commands import add_home
+from pipeline.commands.suite import fill_in, hold_to_limits, read_suite
 from pipeline.configs import CONFIGS, RUBRIC_PURPOSES
 from pipeline.gate import read_gate
 from pipeline.inputs import read_inputs
@@ -28,16 +29,20 @@ MODULES: dict[Stage, str] = {
 }
 _NUMBERS: dict[object, type[int] | type[float]] = {int: int, float: float, int | None: int, float | None: float}
 # Everything that only a new run can be told; an existing one has it in its request.
-_FOR_A_NEW_RUN = ("inputs", "rubric", "base", "flags", "gate", "reason", "seed")
+_FOR_A_NEW_RUN = ("inputs", "rubric", "base", "flags", "gate", "suite", "reason", "seed")
 
 
 def run(stage: Stage, parser: ArgumentParser, words: list[str]) -> int:
     """Lay out a run, or open one, and execute it here; see `pipeline.stage` for the exit codes."""
     _add_arguments(stage, parser)
     asked = parser.parse_args(words)
+    suite = read_suite(asked.suite) if getattr(asked, "suite", None) else None
+    if suite:
+        fill_in(suite, parser, asked)
     _check_usage(stage, parser, asked)
     run_dir = _existing(asked.run_dir, stage) if asked.run_dir else _new(stage, asked)
-    return execute_here(run_dir, asked.home)
+    code = execute_here(run_dir, asked.home)
+    return code if code != EXIT_DONE or not suite else hold_to_limits(suite, run_dir)
 
 
 def execute_here(run: RunDir, home: Path) -> int:
@@ -64,13 +69,16 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
     if purposes := RUBRIC_PURPOSES[stage]:
         which = "the draft" if stage == "preview" else f"a rubric of purpose {' or '.join(purposes)}"
         parser.add_argument("--rubric", type=Path, metavar="FILE", help=f"{which}, YAML")
-    if stage == "grpo":
+    if stage in ("grpo", "evaluate"):
         told = "approval, calibration and override of the version, as python -m db gate export writes them"
         parser.add_argument("--gate", type=Path, metavar="FILE", help=told)
     if stage == "preview":
         parser.add_argument("--base", type=Path, metavar="FILE", help="the version to hold it against, YAML; none")
-    if stage == "regenerate":
+    if stage in jobs.FLAGGED:
         parser.add_argument("--flags", type=Path, metavar="FILE", help="a rubric that finds unsafe turns, YAML; none")
+    if stage == "evaluate":
+        told = "dialogues, rubrics, options and limits of an evaluation, YAML; exit 1 where a limit is not kept"
+        parser.add_argument("--suite", type=Path, metavar="FILE", help=told)
     parser.add_argument("--reason", help="why this run, kept with it")
     parser.add_argument("--seed", type=int, help="seed of whatever is drawn at random; 0")
     add_home(parser)

@@ -23,19 +23,28 @@ class Answer(NamedTuple):
 
 
 def answer(
-    loaded: Loaded, turns: Sequence[Turn], max_tokens: int, run: RunDir, progress: Callable[[int], None]
+    loaded: Loaded,
+    turns: Sequence[Turn],
+    max_tokens: int,
+    run: RunDir,
+    progress: Callable[[int], None],
+    temperature: float = 0.0,
 ) -> Mapping[int, Answer]:
     """The model's answer in place of each turn, by position in `turns`. A prompt that leaves no room in the model's
-    context is not asked and has no entry.
+    context is not asked and has no entry. A temperature above 0 draws the answer: seed torch first.
 
     `progress` is told how many turns are through. Raises Cancelled once the run is asked to stop.
     """
     stop_when_asked(loaded.model, run)
-    return answers(loaded, turns, max_tokens, progress)
+    return answers(loaded, turns, max_tokens, progress, temperature)
 
 
 def answers(
-    loaded: Loaded, turns: Sequence[Turn], max_tokens: int, progress: Callable[[int], None]
+    loaded: Loaded,
+    turns: Sequence[Turn],
+    max_tokens: int,
+    progress: Callable[[int], None],
+    temperature: float = 0.0,
 ) -> Mapping[int, Answer]:
     """As `answer`, from a model that is watched already; it is left in eval mode."""
     loaded.model.to(device()).eval()
@@ -46,7 +55,7 @@ def answers(
     found: dict[int, Answer] = {}
     for start in range(0, len(asked), AT_ONCE):
         batch = asked[start : start + AT_ONCE]
-        found |= dict(zip(batch, _generate(loaded, [prompts[i] for i in batch], max_tokens), strict=True))
+        found |= dict(zip(batch, _generate(loaded, [prompts[i] for i in batch], max_tokens, temperature), strict=True))
         progress(len(found) + len(turns) - len(asked))
     return found
 
@@ -57,10 +66,15 @@ def _encoded(loaded: Loaded, turn: Turn) -> list[int]:
 
 
 @torch.inference_mode()
-def _generate(loaded: Loaded, prompts: Sequence[list[int]], max_tokens: int) -> list[Answer]:
+def _generate(loaded: Loaded, prompts: Sequence[list[int]], max_tokens: int, temperature: float) -> list[Answer]:
+    # All of the distribution is drawn from, whatever the model's own settings cut off.
+    how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
     padded = loaded.tokenizer.pad({"input_ids": list(prompts)}, return_tensors="pt").to(device())
     output = loaded.model.generate(
-        **padded, max_new_tokens=max_tokens, do_sample=False, pad_token_id=loaded.tokenizer.pad_token_id
+        **padded,
+        max_new_tokens=max_tokens,
+        pad_token_id=loaded.tokenizer.pad_token_id,
+        **({"do_sample": False} | how),
     )
     width = padded["input_ids"].shape[1]
     return [_read(loaded, row[width:].tolist()) for row in output]

@@ -31,8 +31,8 @@ def worst_at(scores: Sequence[float], k: int) -> float:
     n = len(scores)
     if not 1 <= k <= n:
         raise ValueError(f"worst at {k} needs at least {max(k, 1)} scores and k of 1 or more; there are {n}")
-    weights = np.array([comb(n - i, k - 1) for i in range(1, n + 1)], dtype=float) / comb(n, k)
-    return float(weights @ np.sort(np.asarray(scores, dtype=float)))
+    subsets = np.array([comb(n - i, k - 1) for i in range(1, n + 1)], dtype=float)
+    return float(subsets @ np.sort(np.asarray(scores, dtype=float)) / comb(n, k))
 
 
 def worst_curve(samples: Mapping[tuple[str, int], Sequence[float]], seed: int) -> list[WorstAt]:

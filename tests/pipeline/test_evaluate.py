@@ -1,26 +1,29 @@
 """Base against trained: what is asked, measured, and how sure one can be of it."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from pipeline import evaluate
+from pipeline import evaluate, scorecard
 from pipeline.evaluate import ANSWER_TYPES, choose_turns
+from pipeline.evaluation import named_crises
 from pipeline.rundir import RunDir
-from pipeline.scorecard import Value, difference, score
 from pipeline.stage import Cancelled
 from pipeline.train.answering import answer
 from pipeline.train.models import load_model
 from pipeline.turns import turns_of
 from rubrics.errors import UserError
 from rubrics.evidence import interval
-from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
+from rubrics.load import parse_rubric
+from tests.pipeline.loopback_judge import LoopbackJudge, known_to, scores_for, serving
 from tests.pipeline.training_runs import RUBRIC, dialogue, dialogues, events, lay_out, spans
 
 
@@ -59,12 +62,18 @@ def scores(run: RunDir) -> pd.DataFrame:
     return frame.set_index(["which", "measure"])
 
 
+def gains(run: RunDir) -> pd.DataFrame:
+    frame = run.read_output("changes")
+    assert frame is not None
+    return frame.set_index(["before", "after", "measure"])
+
+
 def prewrite(run: RunDir, texts: dict[str, list[str]]) -> None:
     """Put answers where an earlier attempt would have left them, one per chosen turn."""
     config = run.request().config
     turns = choose_turns(run.inputs(), config["max_turns"], run.request().seed)
     rows = [
-        (which, turn.dialogue_id, turn.turn_index, int(which == "trained"), text, "", False)
+        (which, turn.dialogue_id, turn.turn_index, int(which == "trained"), text, "", False, 0)
         for which, answers in texts.items()
         for turn, text in zip(turns, answers, strict=True)
     ]
@@ -94,9 +103,9 @@ def test_both_models_answer_and_are_judged_on_the_same_turns(tmp_path: Path, jud
             assert (line["n"], line["missing"]) == (5, 0)
             assert line["low"] <= line["value"] <= line["high"]
         assert table.loc[(which, "format"), "value"] == 0
-    gained = table.loc[("difference", "empathy"), "value"]
+    gained = gains(run).loc[("base", "trained", "empathy"), "value"]
     assert gained == pytest.approx(table.loc[("trained", "empathy"), "value"] - table.loc[("base", "empathy"), "value"])
-    assert {e["which"] for e in events(run, "summary")} == {"base", "trained", "difference"}
+    assert [e["which"] for e in events(run, "summary")] == ["base", "trained"]
     assert run.status().done == run.status().total == 20
     assert run.status().tokens_in == 10 * 100
 
@@ -126,10 +135,11 @@ def test_a_failed_judgement_is_missing_and_never_a_score(tmp_path: Path, judge: 
     for measure in ("empathy", "safety", "rubric", "reward"):
         assert tuple(table.loc[("base", measure), ["n", "missing"]]) == (3, 0)
         assert tuple(table.loc[("trained", measure), ["n", "missing"]]) == (2, 1)
-        assert tuple(table.loc[("difference", measure), ["value", "n", "missing"]]) == (0.0, 2, 1)
+        gained = gains(run).loc[("base", "trained", measure)]
+        assert tuple(gained[["value", "n", "missing"]]) == (0.0, 2, 1)
     assert tuple(table.loc[("trained", "emotion"), ["value", "n", "missing"]]) == (1.0, 3, 0)
     trained = next(e for e in events(run, "summary") if e["which"] == "trained")
-    assert {m["measure"]: m["outcomes"] for m in trained["measures"]}["empathy"] == {"http_error": 1}
+    assert trained["outcomes"]["empathy"] == {"http_error": 1}
 
 
 def test_a_judge_that_always_fails_leaves_no_number(tmp_path: Path, judge: LoopbackJudge) -> None:
@@ -170,17 +180,67 @@ def test_more_turns_of_the_same_dialogues_do_not_make_one_surer() -> None:
     assert interval([1.0, 5.0], ["a", "a"], seed=0) is None
 
 
-def test_a_difference_is_taken_turn_by_turn() -> None:
-    def measured(*values: float | None) -> dict[tuple[str, int], dict[str, Value]]:
-        return {(f"d{i}", 0): {"m": Value(v, "scored" if v is not None else "timeout")} for i, v in enumerate(values)}
+def measured(which: str, *values: float | None, measure: str = "m", sample: int = 0) -> list[scorecard.Row]:
+    """One answer to the first turn of each of so many dialogues."""
+    return [
+        scorecard.Row(which, f"d{i}", 0, sample, measure, v, "scored" if v is not None else "timeout")
+        for i, v in enumerate(values)
+    ]
 
-    line = difference("m", measured(1, 2, None, 5), measured(2, 4, 5, None), seed=0)
-    assert (line.value, line.n, line.missing, line.outcomes) == (1.5, 2, 2, {"timeout": 2})
-    same = difference("m", measured(1, 5, 3), measured(2, 6, 4), seed=0)
-    assert (same.low, same.high) == (1.0, 1.0), "every turn gained one, however unlike the turns are"
-    alone = score("base", "m", measured(1, 5, 3), seed=0)
-    assert alone.low is not None
-    assert alone.low < 2 < 4 < (alone.high or 0)
+
+def test_a_difference_is_taken_turn_by_turn() -> None:
+    rows = measured("base", 1, 2, None, 5) + measured("trained", 2, 4, 5, None)
+    (line,) = scorecard.changes(scorecard.measure_frame(rows), ["base", "trained"], 0).to_dict("records")
+    assert [line[name] for name in ("value", "n", "missing", "dialogues")] == [1.5, 2, 2, 2]
+    assert scorecard.outcomes(scorecard.measure_frame(rows), "base") == {"m": {"timeout": 1}}
+    rows = measured("base", 1, 5, 3) + measured("trained", 2, 6, 4)
+    (same,) = scorecard.changes(scorecard.measure_frame(rows), ["base", "trained"], 0).to_dict("records")
+    assert (same["low"], same["high"]) == (1.0, 1.0), "every turn gained one, however unlike the turns are"
+    alone = scorecard.scores(scorecard.measure_frame(rows), 0).iloc[0]
+    assert alone["low"] < 2 < 4 < alone["high"]
+
+
+def test_several_models_are_held_step_by_step_and_from_end_to_end() -> None:
+    rows = measured("base", 1, 1, 2) + measured("a", 3, 3, 4) + measured("trained", 3, 3, 4)
+    found = scorecard.changes(scorecard.measure_frame(rows), ["base", "a", "trained"], 0)
+    assert found[["before", "after", "value"]].to_numpy().tolist() == [
+        ["base", "a", 2.0],
+        ["a", "trained", 0.0],
+        ["base", "trained", 2.0],
+    ]
+
+
+def test_answers_drawn_several_times_count_once_and_show_their_worst() -> None:
+    rows = measured("base", 1, 5) + measured("base", 5, 5, sample=1) + measured("base", None, 2, sample=2)
+    frame = scorecard.measure_frame(rows)
+    assert scorecard.scores(frame, 0).iloc[0][["value", "n", "missing"]].tolist() == [3.5, 2, 0]
+    curve = scorecard.worst(frame, 0)
+    assert curve[["k", "value", "n"]].to_numpy().tolist() == [[1, 4.0, 1], [2, 3.0, 1], [3, 2.0, 1]], "d1 alone has all"
+    words = scorecard.measure_frame([row._replace(measure="words") for row in rows])
+    assert scorecard.worst(words, 0).empty
+
+
+def test_the_worst_answer_of_a_dialogue_is_its_band() -> None:
+    def flags(dialogue: str, *levels: str | None) -> list[scorecard.Row]:
+        values = [
+            (turn, level, None if told is None else float(told == level))
+            for turn, told in enumerate(levels)
+            for level in ("red", "yellow")
+        ]
+        return [scorecard.Row("base", dialogue, turn, 0, level, v, "") for turn, level, v in values]
+
+    rows = flags("a", "", "yellow", "red") + flags("b", "", "yellow") + flags("c", "", "")
+    rows += flags("d", "red", None) + flags("e", "yellow", None)
+    found = scorecard.scores(scorecard.measure_frame(rows), 0).set_index("measure")
+    assert found.loc[["red_dialogues", "yellow_dialogues", "clear_dialogues"], "value"].tolist() == [0.5, 0.25, 0.25]
+    assert found.loc["red_dialogues", ["n", "missing"]].tolist() == [4, 1], "e may hide a red answer"
+    assert found.loc["red", ["value", "n", "missing"]].tolist() == [2 / 9, 9, 2]
+
+
+def test_length_is_held_against_every_score() -> None:
+    rows = measured("base", 3, 5, 9, 20, measure="words") + measured("base", 1, 2, 3, 5, measure="empathy")
+    line = scorecard.lengths(scorecard.measure_frame(rows), ["empathy", "reward"], 0).iloc[0]
+    assert (line["measure"], line["value"], line["n"]) == ("empathy", 1.0, 4)
 
 
 def test_answers_do_not_depend_on_who_else_is_in_the_batch(tmp_path: Path) -> None:
@@ -200,7 +260,8 @@ def test_a_prompt_too_long_for_the_model_is_missing_and_counted(tmp_path: Path, 
     assert tuple(scores(run).loc[("base", "format"), ["n", "missing"]]) == (1, 1)
     assert events(run, "data")[0]["skipped"] == {"too_long": 1}
     (summary,) = events(run, "summary")
-    assert {json.dumps(m["outcomes"]) for m in summary["measures"]} == {'{"prompt_too_long": 1}'}
+    assert set(summary["outcomes"]) == set(scores(run).loc["base"].index)
+    assert {json.dumps(why) for why in summary["outcomes"].values()} == {'{"prompt_too_long": 1}'}
 
 
 def test_a_cancelled_evaluation_goes_on_where_it_was(tmp_path: Path, judge: LoopbackJudge) -> None:
@@ -221,6 +282,93 @@ def test_a_cancelled_evaluation_goes_on_where_it_was(tmp_path: Path, judge: Loop
     pd.testing.assert_frame_equal(before, run.read_output("answers"))
     assert len(events(run, "data")) == 2, "each model answered once"
     assert len(judge.prompts) <= 2 + 10 + 8, "what was judged before is not asked for again, calls in flight aside"
+
+
+FLAGS = parse_rubric(
+    """
+id: dangers
+title: Dangers
+purpose: flags
+criteria:
+  - {id: CR1, name: Missed, question: "Is it missed?", kind: binary, severity: red, reads: [history, response]}
+  - {id: CR5, name: Alarm, question: "Is it an alarm?", kind: binary, severity: yellow, reads: [history, response]}
+"""
+)
+
+
+def test_safety_is_measured_on_turns_in_danger_and_on_others(tmp_path: Path, judge: LoopbackJudge) -> None:
+    inputs = pd.DataFrame([dialogue(n, 1, emotion="sad") for n in range(4)])
+    config = {"base": "tiny", "judge": "loopback", "max_turns": 4, "max_completion_length": 8}
+    run = lay_out(tmp_path, "evaluate", config, inputs, RUBRIC, flags=FLAGS)
+    prewrite(run, {"base": [spans("sad", word) for word in ("passes over", "takes up", "is calm", "cries wolf")]})
+
+    def answer_of(prompt: str, schema: dict[str, Any]) -> dict[str, Any]:
+        """Dialogues 0 and 1 are in danger; the first reply passes over it, the last one raises an alarm."""
+        told = {"crisis": "hurts, 0" in prompt or "hurts, 1" in prompt, "CR1": "passes over" in prompt}
+        told["CR5"] = "cries wolf" in prompt
+        given = scores_for(prompt, schema)
+        return {
+            name: {"reason": "so", "score": int(told[name])} if name in told else part for name, part in given.items()
+        }
+
+    judge.answer = answer_of
+    evaluate.run(run, tmp_path)
+    table = scores(run).loc["base"]
+    assert table.loc["crisis_met", ["value", "n", "missing"]].tolist() == [0.5, 2, 0]
+    assert table.loc["false_alarm", ["value", "n", "missing"]].tolist() == [0.5, 2, 0]
+    assert table.loc[["red_dialogues", "yellow_dialogues", "clear_dialogues"], "value"].tolist() == [0.25, 0.25, 0.5]
+    told = run.read_output("verdicts")
+    assert told is not None
+    assert Counter(told["rubric_id"]) == {"small": 8, "dangers": 8, "crisis-turn": 4}
+
+    named = lay_out(tmp_path, "evaluate", config | {"crisis": ["d3:0"]}, inputs, RUBRIC, flags=FLAGS)
+    prewrite(named, {"base": [spans("sad", "takes up")] * 4})
+    evaluate.run(named, tmp_path)
+    assert scores(named).loc[("base", "crisis_met"), ["value", "n"]].tolist() == [1.0, 1], "people's word goes first"
+    with pytest.raises(UserError, match="DIALOGUE:TURN"):
+        named_crises(["d3"], {})
+
+
+def test_answers_are_drawn_several_times_by_the_seed(tmp_path: Path, judge: LoopbackJudge) -> None:
+    inputs = pd.DataFrame([dialogue(n, 1) for n in range(2)])
+    config = {"samples": 3, "max_turns": 2, "span_consistency": True, "temperature": 2.0}
+    run = new_run(tmp_path, inputs, models=[another_model(tmp_path)], **config)
+    evaluate.run(run, tmp_path)
+    answers = run.read_output("answers")
+    assert answers is not None
+    assert answers.groupby("which")["sample_index"].unique().map(list).to_dict() == {
+        "base": [0, 1, 2],
+        str(tmp_path / "other"): [3, 4, 5],
+    }
+    assert answers["text"].nunique() == 12
+    again = new_run(tmp_path, inputs, **config)
+    evaluate.run(again, tmp_path)
+    same = again.read_output("answers")
+    assert same is not None
+    assert list(same["text"]) == list(answers["text"][:6])
+    worst = run.read_output("worst")
+    assert worst is not None
+    assert set(worst["k"]) == {1, 2, 3}
+    assert "span_consistency" in set(scores(run).loc["base"].index)
+
+
+def test_people_whom_a_model_was_trained_on_are_told_and_left_out_when_asked(
+    tmp_path: Path, judge: LoopbackJudge
+) -> None:
+    trained = lay_out(tmp_path, "sft", {"model": "tiny"}, pd.DataFrame([dialogue(0), dialogue(1)]))
+    load_model("tiny", tmp_path)
+    shutil.copytree(tmp_path / "models" / "tiny", trained.path / "model")
+    run = new_run(tmp_path, pd.DataFrame([dialogue(1, 1), dialogue(2, 1)]), trained=trained.run_id)
+    evaluate.run(run, tmp_path)
+    (told,) = events(run, "held_out")
+    assert (told["dialogues"], told["of_trained_people"], told["left_out"]) == (2, 1, False)
+    strangers = new_run(tmp_path, run.inputs(), trained=trained.run_id, held_out=True)
+    evaluate.run(strangers, tmp_path)
+    answers = strangers.read_output("answers")
+    assert answers is not None
+    assert set(answers["dialogue_id"]) == {"d2"}
+    with pytest.raises(UserError, match="every dialogue is about somebody"):
+        evaluate.run(new_run(tmp_path, run.inputs().head(1), trained=trained.run_id, held_out=True), tmp_path)
 
 
 def test_an_unknown_trained_model_is_told_before_anything_is_asked(tmp_path: Path, judge: LoopbackJudge) -> None:

@@ -64,7 +64,13 @@ def dialogues(count: int = 6) -> pd.DataFrame:
 
 
 def lay_out(
-    home: Path, stage: Stage, config: dict[str, Any], inputs: pd.DataFrame, rubric: Rubric | None = None, seed: int = 0
+    home: Path,
+    stage: Stage,
+    config: dict[str, Any],
+    inputs: pd.DataFrame,
+    rubric: Rubric | None = None,
+    seed: int = 0,
+    flags: Rubric | None = None,
 ) -> RunDir:
     """A queued run of that home, by an approved version; a training on a judge that nobody checked is let through."""
     approved = {"approved_by": "tomas", "approved_at": "2026-11-01T09:00:00.000", "approval_reason": "Reads well."}
@@ -76,11 +82,12 @@ def lay_out(
         config=resolved,
         override=override_for(home, rubric, resolved["judge"]) if stage == "grpo" and rubric else None,
         rubric=reference,
+        flags=RubricRef(rubric_id=flags.id, version=1, hash=flags.hash) if flags else None,
         requested_by="tests",
         seed=seed,
         created_at=utc_now(),
     )
-    return RunDir.create(home / "runs", request, inputs, rubric)
+    return RunDir.create(home / "runs", request, inputs, rubric, flags=flags)
 
 
 def override_for(home: Path, rubric: Rubric, judge: str) -> Override:

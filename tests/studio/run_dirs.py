@@ -10,9 +10,12 @@ import pandas as pd
 from db import dialogues, rubric_versions
 from db.rubric_versions import Version
 from db.store import Store
-from pipeline.configs import resolve
+from pipeline import scorecard
+from pipeline.configs import EvaluateConfig, resolve
+from pipeline.judge import Verdict, verdict_frame
 from pipeline.rundir import Request, RubricRef, RunDir, Stage, Status, new_run_id, utc_now
-from pipeline.turns import turns_of
+from pipeline.turns import Turn, text_hash, turns_of
+from rubrics.schema import Criterion
 
 
 def lay_out(
@@ -130,21 +133,64 @@ def _metrics(stage: Stage, step: int, draw: random.Random) -> dict[str, float]:
     }
 
 
-def evaluated(store: Store, model: str) -> RunDir:
-    """A finished evaluation of a trained model: the reward gains clearly, the other measures do not."""
-    config = {"base": "smollm2", "trained": model}
-    run = lay_out(store, "evaluate", config=config, reason="Did it help?", parents=[model])
-    rows = []
-    for place, measure in enumerate(["format", "emotion", "emotion_group", *run.rubric().ids, "rubric", "reward"]):
-        top = 4.0 if measure in run.rubric().ids else 0.8
-        base, gain = top * (0.6 + 0.03 * (place % 4)), 0.25 if measure == "reward" else 0.02
-        half = 0.1 * top
-        rows.append(("base", measure, base, 16, 0, base - half, base + half))
-        rows.append(("trained", measure, base + gain, 15, 1, base + gain - half, base + gain + half))
-        rows.append(("difference", measure, gain, 15, 1, gain - 0.1, gain + 0.1))
-    columns = ["which", "measure", "value", "n", "missing", "low", "high"]
-    run.write_output("scores", pd.DataFrame(rows, columns=columns))
+def evaluated(store: Store, model: str, between: Sequence[str] = (), samples: int = 1, count: int = 8) -> RunDir:
+    """A finished evaluation of a trained model, two answers a dialogue: it gains clearly, the one between does not."""
+    config = {"base": "smollm2", "models": list(between), "trained": model, "samples": samples}
+    run = lay_out(store, "evaluate", config=config, reason="Did it help?", parents=[*between, model], count=count)
+    rubric, draw = run.rubric(), random.Random(3)
+    order = EvaluateConfig.model_validate(run.request().config).order
+    answers, verdicts, rows = [], [], []
+    turns = [turn for turn in turns_of(run.inputs()) if turn.turn_index < 2]
+    for place, which in enumerate(order):
+        for sample in range(samples):
+            index = place * samples + sample
+            for turn in turns:
+                is_better = which == "trained"
+                text = turn.text if is_better or draw.random() < 0.5 else "I am sorry to hear that."
+                turn = turn._replace(text=text)
+                given = [_verdict(turn, criterion, is_better, draw, run) for criterion in rubric.criteria]
+                verdicts.append(verdict_frame(given, run.run_id, index))
+                answers.append((which, *turn[:2], index, text, text_hash(text), False, sample))
+                values = scorecard.measure(rubric, turn, given)
+                rows += [scorecard.Row(which, *turn[:2], index, name, *value) for name, value in values.items()]
+    measures = scorecard.measure_frame(rows)
+    run.append_event("held_out", dialogues=count, of_trained_people=3, left_out=False)
+    run.write_output("answers", pd.DataFrame(answers, columns=ANSWERS))
+    run.write_output("verdicts", pd.concat(verdicts, ignore_index=True))
+    run.write_output("measures", measures)
+    run.write_output("scores", scorecard.scores(measures, 0))
+    run.write_output("changes", scorecard.changes(measures, list(order), 0))
+    run.write_output("worst", scorecard.worst(measures, 0))
+    run.write_output("lengths", scorecard.lengths(measures, list(rubric.ids), 0))
     return end(run, done=64, total=64, unit="answers written and judged")
+
+
+ANSWERS = ["which", "dialogue_id", "turn_index", "sample_index", "text", "text_hash", "truncated", "sample"]
+
+
+def _verdict(turn: Turn, criterion: Criterion, is_better: bool, draw: random.Random, run: RunDir) -> Verdict:
+    low, high = criterion.scale
+    score = min(high, max(low, draw.randint(low + 1, high) + is_better))
+    reference = run.request().rubric
+    assert reference
+    return Verdict(
+        *turn[:2],
+        criterion.id,
+        "scored",
+        float(score),
+        "It takes up what was said.",
+        "embedded/SmolLM2-135M",
+        0,
+        reference.rubric_id,
+        reference.version,
+        reference.hash,
+        "abc",
+        0.1,
+        100,
+        10,
+        0.0,
+        False,
+    )
 
 
 def regenerated(store: Store) -> RunDir:

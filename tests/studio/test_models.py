@@ -83,8 +83,52 @@ def test_the_newest_evaluation_of_a_model_is_its_scorecard(open_page: Open, stor
     model = run_dirs.trained(store)
     assert "No evaluation has used this model yet" in texts(open_page(model=model.run_id))
     run_dirs.evaluated(store, model.run_id)
-    card = open_page(model=model.run_id).dataframe[0].value
-    assert "Reward" in set(card["label"])
+    at = open_page(model=model.run_id)
+    card = at.dataframe[0].value
+    assert list(card.columns) == [
+        "Model",
+        "Emotion named exactly",
+        "Relevance",
+        "Fluency",
+        "Empathy",
+        "Persona consistency",
+        "Safety",
+    ]
+    assert card["Model"].iloc[0] == "SmolLM2-135M (built in)"
+    assert "Not held out: 3 of 8 dialogues" in texts(at)
+    assert "points, interval" in texts(at)
+    assert "Published figures, not ours" in [one.label for one in at.expander]
+
+
+def test_published_figures_stand_apart_and_carry_their_grade(open_page: Open, store: Store) -> None:
+    model = run_dirs.trained(store)
+    run_dirs.evaluated(store, model.run_id)
+    at = open_page(model=model.run_id)
+    tables = [frame.value for frame in at.dataframe]
+    published = [table for table in tables if "Grade" in table]
+    assert len(published) == 2
+    for table in published:
+        assert table["Grade"].isin(["K", "D"]).all()
+    ours = "".join(table.to_string() for table in tables if "Grade" not in table)
+    assert not any(figure in ours for figure in ("66.53", "9.54", "64.48", "Qwen", "Gemma"))
+
+
+def test_a_figure_leads_to_its_answers_their_verdicts_and_the_criterion(open_page: Open, store: Store) -> None:
+    between, model = run_dirs.trained(store, "sft"), run_dirs.trained(store)
+    run = run_dirs.evaluated(store, model.run_id, [between.run_id], samples=2)
+    at = open_page(model=between.run_id, behind_measure="empathy")
+    assert at.selectbox(key="behind_which").value == "trained"
+    at.selectbox(key="behind_which").select("base").run()
+    measures = run.read_output("measures")
+    assert measures is not None
+    own = measures[(measures["which"] == "base") & (measures["measure"] == "empathy")]
+    worst = at.selectbox(key="behind_answer").options[0]
+    assert worst.startswith(f"{own['value'].min():.2f}: ")
+    told = texts(at)
+    assert "It takes up what was said." in told
+    links = {link.label: link for link in at.get("page_link")}
+    assert any(label.startswith("Open Empathy in version 1") for label in links)
+    assert any("the worst of k" in str(one.value) for one in at.markdown)
 
 
 def test_a_run_that_trained_nothing_is_one_line(open_page: Open, store: Store) -> None:

@@ -303,10 +303,12 @@ def test_a_training_shows_how_it_learnt(open_page: Open, store: Store, stage: st
 def test_an_evaluation_says_better_only_where_the_interval_leaves_out_0(open_page: Open, store: Store) -> None:
     model = run_dirs.trained(store)
     at = open_page(run=run_dirs.evaluated(store, model.run_id).run_id)
-    card = at.dataframe[0].value.set_index("label")
-    assert card.loc["Reward", "told"] == "better"
-    assert set(card.drop(index="Reward")["told"]) == {"no clear difference"}
-    assert set(card["missing"]) == {1}
+    changes = next(frame.value for frame in at.dataframe if "What it says" in frame.value)
+    told = changes.set_index("Measure")[["Change", "What it says"]]
+    assert "Reward" in told.index
+    for change, words in told.itertuples(index=False):
+        low, high = (float(end.replace("−", "-").rstrip("%)")) for end in change.split("(")[1].split(" to "))
+        assert words == ("more" if low > 0 else "less" if high < 0 else "no difference shown"), change
 
 
 def test_a_regeneration_shows_what_the_judge_said(open_page: Open, store: Store) -> None:

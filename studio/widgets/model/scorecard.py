@@ -1,107 +1,116 @@
-"""An evaluation's scorecard: base and trained model on the same turns, with intervals, and what was gained."""
-
-from collections.abc import Hashable
-from typing import Any
+"""An evaluation's scorecard: models on the same turns, what each step added, and the answers behind each figure."""
 
 import pandas as pd
 import streamlit as st
 
-from rubrics.schema import Rubric
+from pipeline.report import figures, tables
+from pipeline.report.read import Evaluation, read_evaluation
+from pipeline.report.words import measure_name, scale_of
+from pipeline.rundir import RunDir
+from rubrics.errors import UserError
+from rubrics.overall import as_asked
 from studio import charts
-from studio.widgets.run.words import MEASURES, number
+from studio.widgets.model.behind import behind
+from studio.widgets.model.published import published_figures
+from studio.widgets.names import escaped
 
-_WORDS = {"base": "Base", "trained": "Trained", "difference": "Gain"}
+_READING = (
+    "In brackets: 95 % intervals, whole dialogues drawn anew. A change is told only where its interval leaves out 0. "
+    "Answers on which the judge failed are counted as not measured and never as 0; an answer that breaks off before "
+    "its response earns the rubric's lowest score."
+)
+SHARE = "percentage points"
 
 
-def scorecard(scores: pd.DataFrame, rubric: Rubric) -> None:
-    """Charts and table. Columns: which (base, trained, difference), measure, value, n, missing, low, high."""
-    if scores.empty:
+def scorecard(run: RunDir) -> None:
+    """Everything that an evaluation found; one that ended early says that it left no scores."""
+    try:
+        found = read_evaluation(run)
+    except UserError:
         st.info("This evaluation left no scores.", icon=":material/info:")
         return
     st.subheader("Scorecard")
-    table = card(scores, rubric)
-    whole, criteria = _split(table, rubric)
-    labels = dict(zip(table["measure"], table["label"], strict=True))
-    named = scores.assign(label=scores["measure"].map(labels), which=scores["which"].map(_WORDS))
+    st.caption(tables.held_out_words(found))
+    _added(found)
+    _table(tables.table_two(found), "scorecard", "Emotion and the rubric's dimensions by model, with 95 % intervals")
+    st.caption(_READING)
+    _safety(found)
+    _charts(found)
+    _more(found)
+    behind(found)
+    published_figures()
+
+
+def _added(found: Evaluation) -> None:
+    """Each step in plain sentences, the whole way last."""
+    for place, step in enumerate(tables.steps(found)):
+        with st.container(key=f"step_{place}", gap=None):
+            st.markdown(f"**From {escaped(found.name(step[0]))} to {escaped(found.name(step[1]))}**")
+            lines = "\n".join(f"- {escaped(one)}" for one in tables.sentences(found, step))
+            st.markdown(lines or "Nothing could be measured.")
+
+
+def _safety(found: Evaluation) -> None:
+    table = tables.safety(found)
+    st.markdown("**Safety**")
+    if len(table.columns) < 2:
+        st.caption("Not looked for: choose a rubric of flags when you start an evaluation.")
+        return
+    _table(table, "safety", "Crises, alarms and flags by model, with 95 % intervals")
+    told = [
+        f"{found.name(which)}: {words}" for which in found.order if (words := tables.worst_band_words(found, which))
+    ]
+    st.markdown("\n".join(f"- {escaped(one)}" for one in told))
+
+
+def _charts(found: Evaluation) -> None:
+    criteria = [name for name in as_asked(found.rubric).ids if name in found.measures]
+    share = [name for name in found.measures if scale_of(found.rubric, name).unit == SHARE]
     grid = st.grid(2, min_column_width=360)
     with grid.container():
-        st.markdown("**Shares and rewards**")
-        _intervals(named, whole, (0, 1), "Mean, 0 to 1", "chart_measures")
+        st.markdown("**Shares**")
+        _figure(figures.intervals(found, share, "Share of answers, %"), "chart_measures", "Shares by model")
     with grid.container():
         st.markdown("**Criteria of the rubric**")
-        low, high = min(c.scale[0] for c in rubric.criteria), max(c.scale[1] for c in rubric.criteria)
-        _intervals(named, criteria, (low, high), "Mean score", "chart_card_criteria")
-    _table(table)
+        _figure(figures.intervals(found, criteria, "Mean score"), "chart_card_criteria", "Criteria by model")
+    for measure in [name for name in ("rubric", *criteria) if name in set(found.worst["measure"])]:
+        with grid.container():
+            name = measure_name(found.rubric, measure)
+            st.markdown(f"**{escaped(name)}: the worst of k answers**")
+            _figure(figures.worst_curves(found, measure), f"chart_worst_{measure}", f"{name}: worst of k answers")
 
 
-def card(scores: pd.DataFrame, rubric: Rubric) -> pd.DataFrame:
-    """One row a measure, in the scorecard's order: measure, label, base, trained, gain, verdict on it, n, missing."""
-    order = ["reward", "rubric", "emotion", "emotion_group", "format", *rubric.ids]
-    criteria = {criterion.id: criterion.name for criterion in rubric.criteria}
-    rows = []
-    for measure in [name for name in order if name in set(scores["measure"])]:
-        own = scores[scores["measure"] == measure]
-        label = MEASURES.get(measure, criteria.get(measure, measure))
-        rows.append({"measure": measure, "label": label, **_cells(own)})
-    return pd.DataFrame(rows)
+def _figure(figure: object, key: str, what: str) -> None:
+    charts.draw(figure, key, f"{what}, with 95 % intervals")
 
 
-def _cells(own: pd.DataFrame) -> dict[str, object]:
-    """The cells of one measure, from its line of each model."""
-    lines: dict[str, dict[Hashable, Any]] = {str(line["which"]): line for line in own.to_dict("records")}
-    cells = {which: _with_interval(lines[which]) if which in lines else "–" for which in _WORDS}
-    last = lines.get("trained") or lines["base"]
-    told = gain_words(lines["difference"]) if "difference" in lines else "–"
-    return {**cells, "told": told, "n": int(last["n"]), "missing": int(last["missing"])}
+def _more(found: Evaluation) -> None:
+    """What one looks up: emotions one by one, form and length, every change, the judge."""
+    with st.expander("Emotions: which was named for which", key="emotions", icon=":material/grid_on:"):
+        which = st.selectbox("Model", found.order[::-1], format_func=found.name, key="confusion_of")
+        charts.draw(figures.confusion(found, which), "chart_confusion", "Emotion named by gold label, as shares")
+    with st.expander("Form, reward and length", key="form", icon=":material/straighten:"):
+        _table(tables.shares(found), "shares", "Form, reward and length by model")
+        _table(tables.lengths(found), "lengths", "How far scores go with the words of the response")
+        st.caption("Spearman's rho between words and score: far from 0, the judge may be paying for length.")
+    with st.expander("Every change, with p", key="changes", icon=":material/difference:"):
+        _table(tables.changes(found), "every_change", "Every change between models with interval and p")
+    with st.expander("The judge beside people", key="judge_beside", icon=":material/balance:"):
+        _judge(found)
+    if not (missing := tables.missing(found)).empty:
+        with st.expander("Not measured", key="not_measured", icon=":material/help:"):
+            _table(missing, "missing", "How many answers each measure lacks")
 
 
-def _with_interval(line: dict[Hashable, Any]) -> str:
-    if pd.isna(line["low"]):
-        return number(line["value"])
-    return f"{number(line['value'])} ({number(line['low'])} to {number(line['high'])})"
+def _judge(found: Evaluation) -> None:
+    table = tables.judge(found)
+    if table.empty:
+        st.caption("The judge was not held against people on this rubric, so nobody knows how far it can be trusted.")
+    else:
+        _table(table, "judge_figures", "The judge beside people, criterion by criterion")
+    asked = {"view": "judge"}
+    st.page_link("app_pages/agreement.py", label="Open the judge", icon=":material/balance:", query_params=asked)
 
 
-def gain_words(row: dict[Hashable, Any]) -> str:
-    """Whether the 95 % interval of the gain says anything: "better" or "worse" only when it leaves out 0."""
-    if pd.isna(row["value"]):
-        return "not measured"
-    if pd.isna(row["low"]):
-        return "too few dialogues to tell"
-    if row["low"] > 0:
-        return "better"
-    return "worse" if row["high"] < 0 else "no clear difference"
-
-
-def _split(table: pd.DataFrame, rubric: Rubric) -> tuple[list[str], list[str]]:
-    """Labels of the measures on 0–1, and of the criteria on their scales."""
-    of_rubric = table["measure"].isin(rubric.ids)
-    return list(table.loc[~of_rubric, "label"]), list(table.loc[of_rubric, "label"])
-
-
-def _intervals(scores: pd.DataFrame, labels: list[str], ends: tuple[float, float], x_title: str, key: str) -> None:
-    pad = (ends[1] - ends[0]) * 0.04
-    figure = charts.intervals(scores, labels, x_title, (ends[0] - pad, ends[1] + pad))
-    charts.draw(figure, key, "Means of base and trained model with 95 % intervals")
-
-
-def _table(table: pd.DataFrame) -> None:
-    st.dataframe(
-        table.drop(columns="measure"),
-        hide_index=True,
-        key="scorecard",
-        alt="Scorecard: base and trained model with 95 % intervals and the gain",
-        column_config={
-            "label": "Measure",
-            "base": "Base",
-            "trained": "Trained",
-            "difference": "Gain",
-            "told": "What it says",
-            "n": st.column_config.NumberColumn("Answers", width="small"),
-            "missing": st.column_config.NumberColumn("Not measured", width="small"),
-        },
-    )
-    st.caption(
-        "In brackets: 95 % intervals, whole dialogues drawn anew. A gain is told only where its interval leaves out 0. "
-        "Answers on which the judge failed are counted under “Not measured” and never as 0; an answer that breaks off "
-        "before its response earns the rubric's lowest score."
-    )
+def _table(table: pd.DataFrame, key: str, alt: str) -> None:
+    st.dataframe(table, hide_index=True, key=key, alt=alt)

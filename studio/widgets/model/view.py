@@ -11,7 +11,6 @@ from db.store import Store
 from pipeline.endpoints import Endpoint, load_endpoints
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
-from rubrics.overall import as_asked
 from studio import session
 from studio.widgets.model.list import PAGE
 from studio.widgets.model.scorecard import scorecard
@@ -176,7 +175,7 @@ def _evaluations(store: Store, run_id: str) -> None:
         st.caption("No evaluation has used this model yet.")
         return
     newest, *others = found
-    scorecard(runs.scores(store, newest), as_asked(RunDir.open(store.home / "runs" / newest).rubric()))
+    scorecard(RunDir.open(store.home / "runs" / newest))
     st.page_link(_RUNS, label="Open the evaluation", icon=":material/balance:", query_params={"run": newest})
     for other in others:
         st.page_link(_RUNS, label=f"Earlier evaluation {other}", icon=":material/history:", query_params={"run": other})
@@ -186,7 +185,12 @@ def evaluations(store: Store, run_id: str) -> list[str]:
     """Ids of the finished evaluations of this run's model, newest first."""
     every = runs.runs(store)
     done = every[(every["stage"] == "evaluate") & (every["state"] == "done")]["run_id"]
-    return [one for one in done if runs.run(store, one)["config"].get("trained") == run_id]
+    return [one for one in done if run_id in _looked_at(runs.run(store, one)["config"])]
+
+
+def _looked_at(config: dict[str, Any]) -> list[str]:
+    """The models of an evaluation, the base aside."""
+    return [str(config.get("trained", "")), *config.get("models", ())]
 
 
 def _where(model: dict[Hashable, Any]) -> None:

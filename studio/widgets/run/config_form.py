@@ -26,6 +26,10 @@ LABELS = {
     "model": "Model to start from",
     "base": "Base model",
     "trained": "Trained model",
+    "models": "Models between the two",
+    "samples": "Answers to each turn",
+    "held_out": "Leave out people whom a model was trained on",
+    "span_consistency": "Ask whether responses follow from their spans",
     "max_revisions": "Revisions of one answer, at most",
     "max_exchanges": "Exchanges in one dialogue, at most",
     "temperature": "Temperature",
@@ -86,7 +90,7 @@ _MODELS = {"model", "base", "trained"}
 _NO_MODEL = {"": "None: the base alone"}
 # Not put to a choice here: what is written is decided by the dialogues that are chosen, and a cluster is joined and
 # told from the command line.
-HIDDEN = {"mode", "engine", "actors", "preset", "rollouts", "vllm_url"}
+HIDDEN = {"mode", "engine", "actors", "preset", "rollouts", "vllm_url", "crisis"}
 _NOBODY = {"judge": "Who judges the answers, too", "embedder": "Nobody: by their words", "second_judge": "None"}
 
 
@@ -184,6 +188,8 @@ def _field(name: str, told: Mapping[str, Any], offer: Offer) -> Any:
         return _endpoint(name, told, offer.endpoints)
     if name in _MODELS:
         return _model(name, told, offer.models)
+    if name == "models":
+        return _several_models(name, told, offer.models)
     if told["type"] == "array":
         return _endpoints(name, told, offer.endpoints)
     if told["type"] == "boolean":
@@ -220,6 +226,13 @@ def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> str:
         **_told(name, told),
     )
     return str(chosen or "")
+
+
+def _several_models(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> list[str]:
+    words = {run_id: model_name(run_id) for run_id in models["run_id"]}
+    return st.multiselect(
+        LABELS[name], list(words), format_func=words.__getitem__, placeholder="None", **_told(name, told)
+    )
 
 
 def _number(name: str, told: Mapping[str, Any]) -> Any:

@@ -44,7 +44,7 @@ def results(store: Store, run: RunDir, request: Request) -> None:
     elif request.stage == "probe":
         probe_report(run)
     elif request.stage == "evaluate":
-        scorecard(runs.scores(store, run.run_id), as_asked(run.rubric()))
+        scorecard(run)
     else:
         _trained(store, run)
 

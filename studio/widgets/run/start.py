@@ -11,6 +11,7 @@ from db.rubric_versions import Version
 from db.store import Store
 from pipeline.configs import RUBRIC_PURPOSES
 from pipeline.endpoints import EMBEDDED, Endpoint, endpoint, load_endpoints
+from pipeline.jobs import FLAGGED
 from pipeline.rewards import needs_judge
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
@@ -63,6 +64,7 @@ def start_form(store: Store) -> None:
     flags = None
     if stage == "regenerate":
         config["mode"] = mode
+    if stage in FLAGGED:
         flags = choose_flags_rubric(approved_versions(store, ["flags"]))
     _say_what_will_be_used(stage, config, data, runs.models(store))
     may_train = stage != "grpo" or version is None or _gate(store, version, config)

@@ -9,6 +9,7 @@ from db.people import Action, Person
 from db.rubric_versions import Version
 from db.store import Cursor, Store
 from pipeline import jobs
+from pipeline.configs import resolve
 from pipeline.endpoints import endpoint
 from pipeline.rundir import Override, RubricRef, RunDir, Stage
 from rubrics.calibration.snapshot import JudgeFigures
@@ -153,16 +154,17 @@ def _reference(version: Version) -> RubricRef:
 def _gate(
     store: Store, stage: Stage, version: Version | None, config: Mapping[str, Any]
 ) -> tuple[JudgeFigures | None, Override | None]:
-    """What a training's gate decides by, as it stands now."""
-    if stage != "grpo" or version is None:
+    """What a training's gate decides by, and what stands beside an evaluation's figures, as it stands now."""
+    if stage not in ("grpo", "evaluate") or version is None:
         return None, None
-    judge = endpoint(store.home, str(config["judge"])).judge_id
-    return gate.figures_now(store, version, judge), gate.standing_override(store, version, judge)
+    judge = endpoint(store.home, str(resolve(stage, dict(config))["judge"])).judge_id
+    given = gate.standing_override(store, version, judge) if stage == "grpo" else None
+    return gate.figures_now(store, version, judge), given
 
 
 def _parents(store: Store, config: Mapping[str, Any]) -> list[str]:
     """The runs whose models this one builds on."""
-    named = dict.fromkeys(str(config[option]) for option in _MODELS if config.get(option))
+    named = dict.fromkeys([*config.get("models", ()), *(str(config[name]) for name in _MODELS if config.get(name))])
     return [name for name in named if (store.home / "runs" / name / "request.json").is_file()]
 
 

@@ -1,6 +1,5 @@
 """What stages, states, outcomes and measures are called on the pages about runs and models."""
 
-import re
 from html import escape
 from typing import Any, NamedTuple
 
@@ -9,6 +8,8 @@ import streamlit as st
 
 from db.people import SYSTEM, people
 from db.store import Store
+from pipeline.report.words import BUILT_IN as BUILT_IN  # part of this module's own interface
+from pipeline.report.words import model_name as model_name
 from pipeline.rundir import STAGES, Stage, State
 from studio.widgets.times import Moment, ago, exact
 
@@ -29,14 +30,11 @@ ABOUT: dict[Stage, str] = {
     "score": "A judge reads every answer by the rubric. Gives verdicts with reasons, and a reward for each turn.",
     "sft": "A model learns to answer as these dialogues do, in four spans. Gives a model.",
     "grpo": "A model answers, the judge rewards by the rubric, and the model learns from that. Gives a model.",
-    "evaluate": "A base and a trained model answer the same turns and are judged alike. Gives a scorecard.",
+    "evaluate": "A base and trained models answer the same turns and are judged alike. Gives a scorecard.",
     "probe": "Answers are rewritten so that they deserve no more (flattery, padding, instructions to the judge), and "
     "judged beside what they were. Gives what can be earned without merit.",
     "preview": "A few turns are judged by a draft and by its approved version, side by side. Gives no rewards.",
 }
-
-BUILT_IN = {"smollm2": "SmolLM2-135M (built in)", "tiny": "Tiny random model (to try the set-up)"}
-_TRAINED_HERE = re.compile(r"\d{8}-\d{6}-(sft|grpo)-(\w+)")
 
 
 class Look(NamedTuple):
@@ -67,13 +65,6 @@ OUTCOMES = {
     "not_judged": "Not judged",
     "no_reward": "Flags earn no reward",
     "prompt_too_long": "The dialogue was too long for the model",
-}
-MEASURES = {
-    "format": "All four spans in order",
-    "emotion": "Emotion named exactly",
-    "emotion_group": "Emotion of the right group",
-    "rubric": "Rubric score",
-    "reward": "Reward",
 }
 
 
@@ -124,13 +115,6 @@ def no_results() -> None:
 def on_hover(words: str, told: str) -> None:
     """A small text that says more on hover; without the help mark, which in a row of facts would be noise."""
     st.html(f'<div class="kardia-text kardia-small" title="{escape(told)}">{escape(words)}</div>', width="content")
-
-
-def model_name(name: str) -> str:
-    """A model as it is called: the built-in ones by their names, one trained here by the end of its run's id."""
-    if own := _TRAINED_HERE.fullmatch(name):
-        return f"{own[1].upper()} model {own[2]}"
-    return BUILT_IN.get(name, name)
 
 
 def number(value: Any, digits: int = 2) -> str:

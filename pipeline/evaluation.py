@@ -1,0 +1,133 @@
+"""What an evaluation asks its judge of every answer, and the measures that come of it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pipeline import scorecard
+from pipeline.cache import VerdictCache
+from pipeline.client import Client
+from pipeline.configs import EvaluateConfig
+from pipeline.judge import Judge, Verdict
+from pipeline.judging import judge_turns
+from pipeline.rewards.parts import SPAN_CONSISTENCY
+from pipeline.rundir import RunDir
+from pipeline.safety import CRISIS_RUBRIC, Value, flag_measures
+from pipeline.turns import Turn
+from rubrics.errors import UserError
+from rubrics.load import load_rubric
+from rubrics.schema import Rubric
+
+Address = tuple[str, int]
+Answers = Mapping[Address, Turn]
+Verdicts = Mapping[Address, Sequence[Verdict]]
+
+
+class Answered(NamedTuple):
+    """One draw of answers: the model's part in the evaluation, and where the draw stands among all."""
+
+    which: str
+    sample_index: int
+
+
+class Crisis(NamedTuple):
+    """Whether the person is in danger at a turn; None when nobody knows. `told`: the judge's word, if it was asked."""
+
+    is_one: bool | None
+    told: Verdict | None = None
+
+
+class Judged(NamedTuple):
+    """Verdicts by draw and turn: of the rubric, of the flags rubric and of the spans (empty where nobody asked)."""
+
+    rubric: dict[Answered, Verdicts]
+    flags: dict[Answered, Verdicts]
+    consistency: dict[Answered, Verdicts]
+    crisis: Mapping[Address, Crisis]
+
+
+class Asker:
+    """Puts every rubric of one evaluation to its judge."""
+
+    def __init__(self, run: RunDir, client: Client, cache: VerdictCache, config: EvaluateConfig) -> None:
+        self._run, self._config = run, config
+        request, flags = run.request(), run.flags()
+        version = request.rubric.version if request.rubric else 0
+        self._rubric = Judge(client, run.rubric(), cache, rubric_version=version)
+        number = request.flags.version if request.flags else 0
+        self._flags = Judge(client, flags, cache, rubric_version=number) if flags else None
+        self._crisis = Judge(client, load_rubric(CRISIS_RUBRIC), cache)
+        self._spans = Judge(client, load_rubric(SPAN_CONSISTENCY), cache) if config.span_consistency else None
+
+    async def by_rubric(self, turns: Answers, progress: Callable[[int], None]) -> Verdicts:
+        """The run's own rubric."""
+        return await self._ask(self._rubric, turns, progress)
+
+    async def by_flags(self, turns: Answers) -> Verdicts:
+        """Unsafe turns, where a flags rubric came with the run."""
+        return await self._ask(self._flags, turns)
+
+    async def by_spans(self, turns: Answers) -> Verdicts:
+        """Whether the response follows from its spans, where that is asked for."""
+        return await self._ask(self._spans, turns)
+
+    async def crises(self, turns: Sequence[Turn]) -> dict[Address, Crisis]:
+        """Which turns find the person in danger: as people named them, or else as the judge says, each asked once."""
+        if self._flags is None:
+            return {}
+        once = {turn[:2]: turn for turn in turns}
+        if named := named_crises(self._config.crisis, once):
+            return {address: Crisis(address in named) for address in once}
+        verdicts = await self._ask(self._crisis, once)
+        return {
+            address: Crisis(None if one.score is None else one.score == 1, one)
+            for address, (one,) in ((address, found) for address, found in verdicts.items())
+        }
+
+    async def _ask(
+        self, judge: Judge | None, turns: Answers, progress: Callable[[int], None] = lambda done: None
+    ) -> Verdicts:
+        if judge is None:
+            return {}
+        found = await judge_turns(judge, list(turns.values()), self._run, progress)
+        return dict(zip(turns, found, strict=True))
+
+
+def named_crises(crisis: Sequence[str], turns: Mapping[Address, Turn]) -> frozenset[Address]:
+    """The turns that people named, as addresses. Raises UserError for one that is no turn address."""
+    found = set()
+    for one in crisis:
+        dialogue, _, turn = one.rpartition(":")
+        if not dialogue or not turn.isdigit():
+            raise UserError(f"crisis: “{one}” is not DIALOGUE:TURN, turns counted from 0")
+        found.add((dialogue, int(turn)))
+    return frozenset(found)
+
+
+def rows_of_answers(
+    rubric: Rubric,
+    flags: Rubric | None,
+    turns: Sequence[Turn],
+    answered: Mapping[Answered, Answers],
+    judged: Judged,
+) -> Iterator[scorecard.Row]:
+    """Every measure of every answer; an answer that was never given says why."""
+    for at, answers in answered.items():
+        for turn in turns:
+            own = answers.get(turn[:2])
+            values = _measures(rubric, flags, at, own, judged) if own else scorecard.unanswered(rubric, TOO_LONG)
+            for name, value in values.items():
+                yield scorecard.Row(at.which, *turn[:2], at.sample_index, name, *value)
+
+
+TOO_LONG = "prompt_too_long"
+
+
+def _measures(rubric: Rubric, flags: Rubric | None, at: Answered, turn: Turn, judged: Judged) -> dict[str, Value]:
+    address = turn[:2]
+    values = scorecard.measure(rubric, turn, judged.rubric[at][address])
+    if flags and (found := judged.flags[at].get(address)):
+        values |= flag_measures(flags, found, judged.crisis.get(address, Crisis(None)).is_one)
+    if verdicts := judged.consistency[at].get(address):
+        (one,) = verdicts
+        values[scorecard.CONSISTENCY] = Value(one.score, one.outcome)
+    return values
