@@ -6,12 +6,16 @@ Draw them with `draw`, which leaves out the toolbar and gives every chart its ac
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 _HEIGHT, _BAR, _FRAME = 250, 34, 70
 _STEPS = 20
+POINTS = 400
+_BAND_OPACITY = 0.18
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _MARGIN, _LEGEND_ROOM = {"l": 8, "r": 16, "t": 8, "b": 8}, 34
 
 
@@ -99,21 +103,59 @@ def lines(
     y_title: str,
     y_ends: tuple[float, float] | None = None,
     from_zero: bool = False,
+    spreads: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Metrics over optimiser steps, one line a name. Columns: step, name, value; `labels`: name → words, in order.
 
-    Without ends the axis goes as far as the values do, and to 0 where `from_zero` says so.
+    Without ends the axis goes as far as the values do, and to 0 where `from_zero` says so. `spreads`: name → the metric
+    that is its standard deviation, drawn as a band of one deviation to both sides. Lines are told apart by their dashes
+    too, and long ones are thinned (`thinned`).
     """
     traces = []
-    for name, label in labels.items():
-        own = metrics[metrics["name"] == name].sort_values("step")
+    # Many noisy lines on one chart hide each other.
+    most = POINTS if len(labels) < 3 else POINTS // len(labels)
+    for place, (name, label) in enumerate(labels.items()):
+        own = thinned(_of(metrics, name), most)
         mode = "lines+markers" if len(own) <= 60 else "lines"
-        template = f"{label}, step %{{x}}: %{{y:.4g}}<extra></extra>"
-        traces.append(go.Scatter(x=own["step"], y=own["value"], name=label, mode=mode, hovertemplate=template))
+        line = {"dash": _DASHES[place % len(_DASHES)], "color": _colour(place)}
+        if spread := (spreads or {}).get(name):
+            traces += _band(own, thinned(_of(metrics, spread), most), place)
+        template = f"{label}, step %{{x:.0f}}: %{{y:.4g}}<extra></extra>"
+        traces.append(
+            go.Scatter(x=own["step"], y=own["value"], name=label, mode=mode, line=line, hovertemplate=template)
+        )
     figure = _figure(traces, "Optimiser step", y_title)
     figure.update_xaxes(tickformat="d", dtick=1 if metrics["step"].max() <= 10 else None)
     figure.update_yaxes(exponentformat="e", range=y_ends, rangemode="tozero" if from_zero else "normal")
-    return _with_legend(figure) if len(traces) > 1 else figure
+    return _with_legend(figure) if len(labels) > 1 else figure
+
+
+def thinned(own: pd.DataFrame, most: int = POINTS) -> pd.DataFrame:
+    """At most so many points: each the mean of as many neighbouring steps. Columns: step, value."""
+    if len(own) <= most:
+        return own
+    groups = np.arange(len(own)) * most // len(own)
+    return own.groupby(groups)[["step", "value"]].mean()
+
+
+def _of(metrics: pd.DataFrame, name: str) -> pd.DataFrame:
+    return metrics.loc[metrics["name"] == name, ["step", "value"]].sort_values("step")
+
+
+def _band(own: pd.DataFrame, spread: pd.DataFrame, place: int) -> list[go.Scatter]:
+    """One deviation to both sides of a line, where it is known."""
+    both = own.merge(spread, on="step", suffixes=("", "_spread"))
+    around = pd.concat([both["value"] + both["value_spread"], (both["value"] - both["value_spread"])[::-1]])
+    steps = pd.concat([both["step"], both["step"][::-1]])
+    quiet = {"showlegend": False, "hoverinfo": "skip", "mode": "lines", "line": {"width": 0}}
+    return [go.Scatter(x=steps, y=around, fill="toself", fillcolor=_colour(place), opacity=_BAND_OPACITY, **quiet)]
+
+
+def _colour(place: int) -> str:
+    """The theme's colour of a line, by the stand-in that Streamlit changes for it: a band is a trace, too, and would
+    take the next colour.
+    """
+    return f"#{place % 10 + 1:06d}"
 
 
 def intervals(
@@ -146,7 +188,7 @@ def intervals(
 
 def _with_legend(figure: go.Figure) -> go.Figure:
     """A legend in one line above the plot."""
-    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
+    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"}
     margin = {**_MARGIN, "t": _LEGEND_ROOM}
     return figure.update_layout(
         showlegend=True, legend=legend, margin=margin, height=figure.layout.height + _LEGEND_ROOM - _MARGIN["t"]

@@ -113,6 +113,29 @@ def trained(store: Store, stage: Stage = "grpo", steps: int = 12, parents: Seque
     return end(run, done=steps, total=steps, unit="steps")
 
 
+def looked_at(run: RunDir) -> RunDir:
+    """A training that was tried on held-out prompts at steps 0, 5 and 10, and raised alerts."""
+    turns = list(turns_of(run.inputs()))[:2]
+    rows, verdicts = [], []
+    for step, reward in ((0, 0.3), (5, 0.8), (10, 0.6)):
+        run.append_event("metric", step=step, metrics={"validation/reward": reward})
+        for turn in turns:
+            where = {"dialogue_id": turn.dialogue_id, "turn_index": turn.turn_index}
+            text = f"<|response_begin|>Said at step {step}.<|response_end|>"
+            parts = {"r_format": 0.0, "r_emotion": 0.0, "r_rubric": reward}
+            told = {"reward": reward, "outcome": "scored", "truncated": step == 0}
+            rows.append({"run_id": run.run_id, "step": step, **where, "text": text, **parts, **told})
+            one = {"criterion_id": "empathy", "outcome": "scored", "score": 4.0, "reason": f"Warm at {step}."}
+            verdicts.append({"step": step, **where, **one})
+    run.write_output("samples", pd.DataFrame(rows))
+    run.write_output("sample_verdicts", pd.DataFrame(verdicts))
+    run.append_event("best", step=5, metric="validation/reward", value=0.8)
+    run.append_event("alert", step=4, name="judge_failing", told="14% of the verdicts failed")
+    run.append_event("alert", step=9, name="judge_failing", told="25% of the verdicts failed")
+    run.append_event("alert", step=10, name="reward_hacking", told="the reward rose from 0.3 to 0.6")
+    return run
+
+
 def _metrics(stage: Stage, step: int, draw: random.Random) -> dict[str, float]:
     loss = {"loss": 2.4 / step**0.3 + draw.uniform(-0.1, 0.1), "learning_rate": 1e-6 / step, "grad_norm": 1.5}
     if stage == "sft":

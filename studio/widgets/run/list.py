@@ -33,8 +33,11 @@ def run_list(store: Store) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title("Runs")
         may_start = session.allowed("start_run")
-        if may_start and st.button("Start a run", key="start_run", type="primary", icon=":material/add:"):
-            st.switch_page(PAGE, query_params={"start": "score"})
+        with st.container(horizontal=True, width="content"):
+            if st.button("Compare trainings", key="compare_runs", icon=":material/compare_arrows:"):
+                st.switch_page(PAGE, query_params={"compare": ""})
+            if may_start and st.button("Start a run", key="start_run", type="primary", icon=":material/add:"):
+                st.switch_page(PAGE, query_params={"start": "score"})
     if not may_start:
         st.caption(who_may_start(store))
     stages, states = _filters()

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import pandas as pd
 import streamlit as st
 
 from pipeline import jobs
@@ -60,18 +59,6 @@ def spent_words(status: Status) -> str:
         return ""
     tokens = f"{status.tokens_in:,} tokens read, {status.tokens_out:,} written"
     return f"{tokens}, cost {status.cost:,.4g}" if status.cost else f"{tokens}, no cost"
-
-
-def metrics_so_far(run: RunDir) -> pd.DataFrame:
-    """step, name, value of every metric event; where a resumed run told a step twice, the later value."""
-    rows = [
-        (event["step"], name, value)
-        for event in run.events()
-        if event["kind"] == "metric"
-        for name, value in event["metrics"].items()
-    ]
-    table = pd.DataFrame(rows, columns=["step", "name", "value"])
-    return table.drop_duplicates(["step", "name"], keep="last")
 
 
 def log_tail(run: RunDir) -> str:

@@ -16,9 +16,9 @@ from studio import charts
 from studio.widgets.model.scorecard import scorecard
 from studio.widgets.probe.report import probe_report
 from studio.widgets.run.compared import compared
-from studio.widgets.run.live import metrics_so_far
 from studio.widgets.run.regenerated import regenerated
-from studio.widgets.run.training import training_charts
+from studio.widgets.run.told import told_of
+from studio.widgets.run.training import training
 from studio.widgets.run.watch import watch
 from studio.widgets.run.words import OUTCOMES, amount, no_results, number
 
@@ -26,7 +26,7 @@ from studio.widgets.run.words import OUTCOMES, amount, no_results, number
 def live_results(run: RunDir, request: Request) -> None:
     """What can be seen of a run before it has ended: a training's metrics, a draft's turns."""
     if request.stage in ("sft", "grpo"):
-        training_charts(metrics_so_far(run))
+        training(run)
     elif request.stage == "preview":
         compared(run)
     elif request.stage == "regenerate":
@@ -46,7 +46,7 @@ def results(store: Store, run: RunDir, request: Request) -> None:
     elif request.stage == "evaluate":
         scorecard(run)
     else:
-        _trained(store, run)
+        _trained(run)
 
 
 def _scored(store: Store, run: RunDir) -> None:
@@ -153,17 +153,19 @@ def audit_link(dialogue_id: str, turn_index: int) -> str:
     return f"/audit?{urlencode({'dialogue': dialogue_id, 'turn': int(turn_index)})}"
 
 
-def _trained(store: Store, run: RunDir) -> None:
-    metrics = runs.metrics(store, run.run_id)
+def _trained(run: RunDir) -> None:
+    """The model, which weights it has, and how it learnt."""
     if (run.path / "outputs" / "model.json").is_file():
-        st.page_link(
-            "app_pages/models.py",
-            label="Open the model",
-            icon=":material/model_training:",
-            query_params={"model": run.run_id},
-        )
-    if metrics.empty:
+        with st.container(horizontal=True, gap="small"):
+            model = {"model": run.run_id}
+            st.page_link(
+                "app_pages/models.py", label="Open the model", icon=":material/model_training:", query_params=model
+            )
+            # A link to a page on which one is already is drawn as if it were chosen.
+            if st.button("Compare with others", key="compare_run", type="tertiary", icon=":material/compare_arrows:"):
+                st.switch_page("app_pages/runs.py", query_params={"compare": run.run_id})
+    if not told_of(run).by_step:
         no_results()
         return
     st.subheader("How it learnt")
-    training_charts(metrics)
+    training(run)

@@ -1,91 +1,191 @@
-"""A training's metrics as small charts: only what the trainer logged is drawn."""
+"""A training as a researcher reads it: what needs attention, then the reward, then whether it is healthy."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from statistics import fmean
 
 import pandas as pd
 import streamlit as st
 
+from pipeline.live import span
+from pipeline.rundir import RunDir
+from rubrics.errors import UserError
+from rubrics.overall import as_asked
 from studio import charts
+from studio.widgets.names import escaped
+from studio.widgets.run.panels import HEALTH, MACHINE, REWARD, Panel, criteria_panel, metric_word
+from studio.widgets.run.samples import samples
+from studio.widgets.run.told import Alert, Best, Told, told_of
+from studio.widgets.run.words import number
 
-_FIRST = 4  # in sight; the others are in a fold-out
-
-
-class Panel(NamedTuple):
-    """One chart: its y axis, its metrics by name → words, and the ends of the axis where the values have ends."""
-
-    axis: str
-    metrics: dict[str, str]
-    ends: tuple[float, float] | None = None
-    from_zero: bool = False
-
-
-_SHARE = (-0.03, 1.03)
-_PANELS: dict[str, Panel] = {
-    "Reward": Panel("Mean reward (0–1)", {"reward": "Reward"}, _SHARE),
-    "Parts of the reward": Panel(
-        "Mean (0–1)", {"part/r_format": "Format", "part/r_emotion": "Emotion", "part/r_rubric": "Rubric"}, _SHARE
+_WINDOW = 5
+# What an alert is called, and what one can do about it.
+_ALERTS = {
+    "reward_hacking": (
+        "The reward may rise for the wrong reason",
+        "Read the newest answers below before you trust the reward.",
     ),
-    "Second judge: newly paid for, and rejected by it": Panel(
-        "Share (0–1)",
-        {"second/newly_credited": "Newly credited", "second/rejected": "Of these, rejected by the second judge"},
-        _SHARE,
+    "collapse": (
+        "The model may be collapsing",
+        "Nothing is learnt in this state: stop, and begin again with a lower learning rate or a KL term.",
     ),
-    "Both judges on the same answers": Panel(
-        "Mean score (0–1)", {"second/judge": "The judge", "second/other": "The second judge"}, _SHARE
+    "judge_failing": (
+        "The judge is failing",
+        "Look at its endpoint. Cancel and resume once it answers: what it judged comes from the cache.",
     ),
-    "Loss": Panel("Loss", {"loss": "Loss"}),
-    "Tokens guessed right": Panel("Share of tokens", {"mean_token_accuracy": "Accuracy"}, _SHARE),
-    "Distance from the start (KL)": Panel("KL (nats)", {"kl": "KL"}),
-    "Length of answers": Panel("Tokens", {"completions/mean_length": "Mean length"}),
-    "Spread within a group": Panel("Standard deviation of rewards", {"reward_std": "Spread"}, (0.0, 0.73)),
-    "Answers not scored, or vetoed": Panel(
-        "Share of answers", {"judge/not_scored": "Not scored", "part/vetoed": "Vetoed"}, _SHARE
+    "kl_exploding": (
+        "The model has run away from where it began",
+        "A lower learning rate or more weight on the KL term keeps it nearer.",
     ),
-    "Judge: failed, or from the cache": Panel(
-        "Share of verdicts", {"judge/failed": "Failed", "judge/cached": "From the cache"}, _SHARE
-    ),
-    "Judge: time of a call": Panel(
-        "Seconds", {"judge/latency_s": "Mean", "judge/p95_s": "95 % took no longer"}, from_zero=True
-    ),
-    "Judge: cost": Panel(
-        "At the endpoint’s prices", {"judge/cost": "This step", "total/cost": "So far"}, from_zero=True
-    ),
-    "Judge: verdicts so far": Panel(
-        "Verdicts",
-        {"total/verdicts": "All", "total/failed": "Failed", "total/cached": "From the cache"},
-        from_zero=True,
-    ),
-    "Learning rate": Panel("Learning rate", {"learning_rate": "Learning rate"}),
-    "Gradient": Panel("Norm of the gradient", {"grad_norm": "Norm"}),
 }
 
 
-def training_charts(metrics: pd.DataFrame) -> None:
-    """Charts of what was logged, the first few in sight and the others in a fold-out. Columns: step, name, value."""
-    logged = set(metrics["name"])
-    panels = {
-        title: panel._replace(metrics=own) for title, panel in _PANELS.items() if (own := _those(panel.metrics, logged))
-    }
-    criteria = {name: name.removeprefix("criterion/") for name in sorted(logged) if name.startswith("criterion/")}
-    if criteria:
-        panels["Criteria"] = Panel("Mean score, each on its scale", criteria)
-    if not panels:
+def training(run: RunDir) -> None:
+    """The whole of it, live or ended: from the run directory alone."""
+    told = told_of(run)
+    if not told.by_step:
         st.caption("No step has been logged yet.")
         return
-    _grid(metrics, dict(list(panels.items())[:_FIRST]))
-    if rest := dict(list(panels.items())[_FIRST:]):
-        with st.expander("More charts", key="more_charts", icon=":material/monitoring:"):
-            _grid(metrics, rest)
+    attention(told)
+    figures(told)
+    training_charts(told.metrics, criterion_names(run))
+    samples(run)
 
 
-def _those(every: dict[str, str], logged: set[str]) -> dict[str, str]:
-    return {name: words for name, words in every.items() if name in logged}
+def attention(told: Told) -> None:
+    """The newest alert of each kind in plain sentences, then earlier ones folded; nothing where nothing is wrong."""
+    newest = {alert.name: alert for alert in told.alerts}
+    with st.container(key="training_alerts", gap="xsmall"):
+        for alert in sorted(newest.values(), key=lambda one: -one.step):
+            title, advice = _ALERTS.get(alert.name, (alert.name.replace("_", " ").capitalize(), ""))
+            st.warning(f"**{title}.** {escaped(_sentence(alert))} {advice}", icon=":material/warning:")
+        if earlier := [alert for alert in told.alerts if alert not in newest.values()]:
+            with st.expander(f"Earlier alerts ({len(earlier)})", key="earlier_alerts"):
+                for alert in reversed(earlier):
+                    st.caption(f"{_ALERTS.get(alert.name, (alert.name,))[0]}. {escaped(_sentence(alert))}")
+
+
+def _sentence(alert: Alert) -> str:
+    """Such as "Step 40: the reward rose from 0.41 to 0.72, and answers grew from 80 to 190 tokens."."""
+    return f"Step {alert.step}: {alert.told.rstrip('.')}."
+
+
+def figures(told: Told) -> None:
+    """The few numbers that one looks for first."""
+    reward, loss = last_mean(told, "reward"), last_mean(told, "loss")
+    with st.grid(4, min_column_width=150):
+        if reward is not None:
+            st.metric("Reward", number(reward), help=f"Mean of the last {_WINDOW} steps, 0 to 1.")
+        elif loss is not None:
+            st.metric("Loss", number(loss), help=f"Mean of the last {_WINDOW} steps, nats a token.")
+        if told.best:
+            st.metric(f"Best, at step {told.best.step}", number(told.best.value), help=best_words(told.best))
+        if (without := last_mean(told, "judge/not_scored")) is not None:
+            st.metric("Answers without a reward", f"{without:.0%}", help=f"Of the last {_WINDOW} steps.")
+        if left := last_value(told, "time/left_s"):
+            st.metric("Time left", span(left), help="At the pace of the last steps.")
+        if cost := last_value(told, "total/cost"):
+            st.metric("Cost", f"{cost:,.4g}", help="Of the judge, at the endpoint’s prices.")
+
+
+def best_words(best: Best) -> str:
+    """Which weights are the best, by what, and on whom it was measured."""
+    return (
+        f"Step {best.step} has the best {metric_word(best.metric)} ({best.value:.3f}), measured on people who are not "
+        "trained on."
+    )
+
+
+def last_mean(told: Told, name: str) -> float | None:
+    """The mean of a metric over the last steps that have it; None where none has."""
+    values = [own[name] for _, own in sorted(told.by_step.items()) if name in own]
+    return fmean(values[-_WINDOW:]) if values else None
+
+
+def last_value(told: Told, name: str) -> float | None:
+    """The newest value of a metric; None where there is none."""
+    return next((own[name] for _, own in sorted(told.by_step.items(), reverse=True) if name in own), None)
+
+
+def criterion_names(run: RunDir) -> dict[str, str]:
+    """Criterion id → its name, of the run's rubric; nothing for a run without one."""
+    try:
+        return {criterion.id: criterion.name or criterion.id for criterion in as_asked(run.rubric()).criteria}
+    except UserError:
+        return {}
+
+
+def training_charts(metrics: pd.DataFrame, names: Mapping[str, str] | None = None) -> None:
+    """Charts of what was logged: the reward in sight, health and machine folded. Columns: step, name, value."""
+    shown = _logged({**REWARD, **criteria_panel(metrics, names or {})}, metrics)
+    if "Reward" in shown:  # where answers are rewarded the loss hovers about 0 and says nothing
+        shown.pop("Loss", None)
+    if not shown:
+        st.caption("No step has been logged yet.")
+        return
+    _grid(metrics, shown)
+    steps = metrics["step"].nunique()
+    if steps > charts.POINTS:
+        st.caption(f"Each point is the mean of about {steps / charts.POINTS:.0f} steps.")
+    health = _logged(HEALTH, metrics)
+    _folded("Health", health_words(metrics), "training_health", ":material/monitor_heart:", metrics, health)
+    _folded("Judge, cost and machine", "", "training_machine", ":material/memory:", metrics, _logged(MACHINE, metrics))
+
+
+def health_words(metrics: pd.DataFrame) -> str:
+    """In one line, such as "answers of 112 tokens, 3 % cut off; 12 % of the groups teach nothing; KL 0.01"."""
+    newest = metrics.sort_values("step").groupby("name")["value"].agg(lambda own: own.tail(_WINDOW).mean())
+    told = []
+    if "completions/mean_length" in newest:
+        cut = newest.get("completions/clipped_ratio")
+        told.append(
+            f"answers of {newest['completions/mean_length']:.0f} tokens" + (f", {cut:.0%} cut off" if cut else "")
+        )
+    if "frac_reward_zero_std" in newest:
+        told.append(f"{newest['frac_reward_zero_std']:.0%} of the groups teach nothing")
+    if "kl" in newest:
+        told.append(f"KL {newest['kl']:.2g}")
+    if "judge/failed" in newest:
+        told.append(f"{newest['judge/failed']:.0%} of the verdicts failed")
+    return "; ".join(told)
+
+
+def _folded(title: str, words: str, key: str, icon: str, metrics: pd.DataFrame, panels: dict[str, Panel]) -> None:
+    """Charts that are drawn only once somebody unfolds them."""
+    if not panels:
+        return
+    label = f"{title}: {words}" if words else title
+    with st.expander(label, key=key, icon=icon, on_change="rerun") as fold:
+        if fold.open:
+            _grid(metrics, panels)
+
+
+def _logged(panels: Mapping[str, Panel], metrics: pd.DataFrame) -> dict[str, Panel]:
+    """The panels of which anything was logged, with those of their metrics that were."""
+    logged = set(metrics["name"])
+    found = {
+        title: panel._replace(metrics={name: words for name, words in panel.metrics.items() if name in logged})
+        for title, panel in panels.items()
+    }
+    return {title: panel for title, panel in found.items() if panel.metrics}
 
 
 def _grid(metrics: pd.DataFrame, panels: dict[str, Panel]) -> None:
+    logged = set(metrics["name"])
     with st.grid(2, min_column_width=360):
         for title, panel in panels.items():
             with st.container():
                 st.markdown(f"**{title}**")
-                figure = charts.lines(metrics, panel.metrics, panel.axis, panel.ends, panel.from_zero)
-                charts.draw(figure, f"chart_{title}", f"{title} over the steps of the training")
+                if panel.about:
+                    st.caption(panel.about)
+                spreads = {name: spread for name, spread in panel.spreads.items() if spread in logged}
+                figure = charts.lines(metrics, panel.metrics, panel.axis, panel.ends, panel.from_zero, spreads)
+                charts.draw(figure, f"chart_{title}", alt_words(title, panel, metrics))
+
+
+def alt_words(title: str, panel: Panel, metrics: pd.DataFrame) -> str:
+    """The chart in one sentence: each line's first and last value."""
+    told = []
+    for name, words in panel.metrics.items():
+        own = metrics[metrics["name"] == name].sort_values("step")["value"]
+        told.append(f"{words} from {own.iloc[0]:.3g} to {own.iloc[-1]:.3g}")
+    return f"{title} over the steps of the training: {', '.join(told)}"
