@@ -55,9 +55,10 @@ class WholeReward:
         self.seen(turns, rewards, verdicts, columns)
         return [reward.reward for reward in rewards]
 
-    async def of(self, turns: Sequence[Turn]) -> list[Reward]:
-        """The rewards of answers outside a step: logged, counted and kept nowhere."""
-        return (await self._judged(turns))[1]
+    async def of(self, turns: Sequence[Turn]) -> "list[tuple[Reward, list[Verdict]]]":
+        """Each reward with its verdicts, for answers outside a step: logged, counted and kept nowhere."""
+        verdicts, rewards = await self._judged(turns)
+        return list(zip(rewards, verdicts, strict=True))
 
     async def _judged(self, turns: Sequence[Turn]) -> "tuple[list[list[Verdict]], list[Reward]]":
         verdicts = await self.verdicts(turns) if needs_judge(self.rubric) else [[] for _ in turns]

@@ -18,6 +18,7 @@ from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.gate import check_gate
 from pipeline.holdout import Parts, hold_out
+from pipeline.judge import Verdict
 from pipeline.rewards import Reward, needs_judge
 from pipeline.rundir import RunDir
 from pipeline.train import adapter, checkpoints, data, loop
@@ -159,8 +160,10 @@ def _looks(run: RunDir, config: GrpoConfig, loaded: Loaded, parts: Parts, keeper
     return [Looks(run, config, loaded, held, config.max_completion_length, keeper.tell)] if turns else []
 
 
-def _rewards(reward: RubricErlReward, trainer: Any, turns: Sequence[Turn]) -> Sequence[Reward]:
-    """The run's own reward for answers that it does not learn from, by the judge's connections that are open."""
+def _rewards(
+    reward: RubricErlReward, trainer: Any, turns: Sequence[Turn]
+) -> Sequence[tuple[Reward, Sequence[Verdict]]]:
+    """Rewards and verdicts of answers that it does not learn from, by the connections to the judge that are open."""
     return asyncio.run_coroutine_threadsafe(reward.of(turns), trainer.async_loop).result()
 
 

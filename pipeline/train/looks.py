@@ -7,6 +7,7 @@ the best look so far stay in <run>/best until the run ends and are what it ends 
                               text_hash, truncated, r_format, r_emotion, r_rubric, reward, outcome. In SFT nobody
                               judges: r_rubric and reward are null and the outcome is not_judged. Nobody of these
                               persons is trained on. A turn whose prompt does not fit the model is left out.
+    outputs/sample_verdicts.parquet   the verdicts behind them: the columns of verdicts.parquet, and step
     event "metric"            validation/<name> at that step: reward, r_format, r_emotion, r_rubric (means over what is
                               known), loss (SFT, nats a token of the answer), length (characters), truncated (share)
     event "best"              {"step", "metric", "value", "since"}: a look that beat all before it
@@ -26,6 +27,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from pipeline.configs import TrainingConfig
+from pipeline.judge import Verdict, verdict_frame
 from pipeline.rewards import emotion_reward, format_reward
 from pipeline.rewards.combine import Reward
 from pipeline.rundir import RunDir
@@ -36,10 +38,10 @@ from pipeline.train.models import Loaded
 from pipeline.train.second import Tell
 from pipeline.turns import Turn, spread, text_hash, turns_of
 
-OUTPUT = "samples"
+OUTPUT, VERDICTS = "samples", "sample_verdicts"
 PARTS = ("r_format", "r_emotion", "r_rubric", "reward")
-# The rewards of answered turns, in their order.
-Rewarding = Callable[[Sequence[Turn]], Sequence[Reward]]
+# The rewards of answered turns, in their order, each with its verdicts.
+Rewarding = Callable[[Sequence[Turn]], Sequence[tuple[Reward, Sequence[Verdict]]]]
 
 
 class Best(NamedTuple):
@@ -99,9 +101,11 @@ class Looks(TrainerCallback):
     def _measured(self, step: int, loaded: Loaded) -> dict[str, float]:
         given = answers(loaded, self._held.turns, self._limit, lambda done: None)
         told = [turn._replace(text=given[at].text) for at, turn in enumerate(self._held.turns) if at in given]
-        rewards = self._reward(told) if self._reward else [_plain(turn) for turn in told]
-        frame = self._frame(step, told, [given[at] for at in sorted(given)], rewards)
-        self._kept(step, frame)
+        judged = self._reward(told) if self._reward else [(_plain(turn), ()) for turn in told]
+        frame = self._frame(step, told, [given[at] for at in sorted(given)], [reward for reward, _ in judged])
+        verdicts = verdict_frame((verdict for _, given in judged for verdict in given), self._run.run_id)
+        self._kept(VERDICTS, step, verdicts.assign(step=step))
+        self._kept(OUTPUT, step, frame)
         return means(frame) | ({"validation/loss": loss(loaded, self._held.loss_rows)} if self._held.loss_rows else {})
 
     def _frame(
@@ -124,13 +128,13 @@ class Looks(TrainerCallback):
         ]
         return pd.DataFrame(rows).astype(dict.fromkeys(PARTS, "float64")) if rows else pd.DataFrame()
 
-    def _kept(self, step: int, frame: pd.DataFrame) -> None:
+    def _kept(self, name: str, step: int, frame: pd.DataFrame) -> None:
         """All looks so far; a resumed run looks again at steps that it takes again."""
-        earlier = self._run.read_output(OUTPUT)
+        earlier = self._run.read_output(name)
         if earlier is not None:
             frame = pd.concat([earlier[earlier["step"] < step], frame], ignore_index=True)
         if len(frame):
-            self._run.write_output(OUTPUT, frame)
+            self._run.write_output(name, frame)
 
     def _keep_best(self, step: int, metrics: Mapping[str, float]) -> None:
         """Keep the weights of the best look so far, whole before the ones before are let go."""

@@ -135,6 +135,11 @@ def test_grpo_answers_the_same_turns_at_every_look_and_keeps_them_with_their_rew
     assert not set(samples["dialogue_id"]) & set(completions["dialogue_id"]), "nobody of these is learnt from"
     for step, value in validation(run, "reward").items():
         assert value == pytest.approx(samples.loc[samples["step"] == step, "reward"].mean())
+    verdicts = run.read_output("sample_verdicts")
+    assert verdicts is not None
+    score = verdicts.groupby(["step", "dialogue_id", "turn_index"])["score"].apply(lambda own: ((own - 1) / 4).mean())
+    kept = samples.set_index(["step", "dialogue_id", "turn_index"])["r_rubric"]
+    pd.testing.assert_series_equal(score, kept.sort_index(), check_names=False)
     best = max(validation(run, "reward").values())
     card = json.loads((run.path / "outputs" / "model.json").read_text())
     assert card["best"]["value"] == pytest.approx(best)
