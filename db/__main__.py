@@ -18,6 +18,8 @@ from db.demo import load_demo
 from db.finding_export import EXPORT_FORMATS, export_file
 from db.finding_filter import Filter
 from db.gate_commands import add_gate_commands
+from db.history import tell_where
+from db.history_commands import add_history_commands
 from db.ingest import ingest
 from db.others import SOURCES, import_ratings, source_of
 from db.rubric_commands import add_rubric_commands
@@ -35,6 +37,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage leaves by SystemExit 2."""
     asked = _parser().parse_args(arguments)
+    tell_where(lambda: f"command line: db {asked.command}")
     try:
         run: Callable[[argparse.Namespace], int] = asked.run
         return run(asked)
@@ -142,7 +145,7 @@ def _people_list(store: Store, asked: argparse.Namespace) -> int:
 
 
 def _people_add(store: Store, asked: argparse.Namespace) -> int:
-    people.add_person(store, people.person(store, asked.actor), asked.person_id, asked.name, asked.roles)
+    people.add_person(store, people.person(store, asked.actor), asked.person_id, asked.name, asked.roles, asked.email)
     return _people_list(store, asked)
 
 
@@ -172,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_people(commands)
     add_rubric_commands(commands, _add)
     add_gate_commands(commands, _add)
+    add_history_commands(commands, _add)
     return parser
 
 
@@ -209,6 +213,7 @@ def _add_people(commands: Commands) -> None:
     one = _add(actions, "add", "add somebody new", example, _people_add)
     one.add_argument("person_id", help="short and lower case, an e-mail address say")
     one.add_argument("name", help="as others see it")
+    one.add_argument("--email", default="", help="the address under which a sign-in provider knows them")
     _add_roles(one)
     one = _add(actions, "role", "give somebody these roles and no others", "people role mei annotator", _people_role)
     one.add_argument("person_id", help="who")

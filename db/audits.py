@@ -14,7 +14,7 @@ from db import history
 from db.audit_records import AuditState, Flag, Note, Progress, Score, gold, progress, rubric_notes, state
 from db.people import Person, authorize
 from db.rubric_records import rubric_at
-from db.store import Cursor, Store, next_seq, now, rows_of
+from db.store import Cursor, Store, add_event, next_seq, now, rows_of
 from rubrics.errors import UserError
 from rubrics.schema import Severity
 
@@ -226,7 +226,7 @@ def _insert(cursor: Cursor, actor: Person, mark: _Mark, client_id: str, text_has
     row = [receipt.seq, receipt.saved_at, actor.person_id, client_id, mark.kind, mark.dialogue_id, mark.turn_index]
     row += [text_hash, mark.code, mark.severity, mark.value, mark.note]
     row += [mark.rubric_id, mark.rubric_version, mark.is_gold]
-    cursor.execute(f"INSERT INTO audit_events VALUES ({', '.join('?' * len(row))})", row)
+    add_event(cursor, "audit_events", row)
     told = asdict(mark)
     # A note may quote what somebody said; the diary only says that there is one.
     detail = {name: told[name] for name in told if name not in ("kind", "dialogue_id", "note")} | {"seq": receipt.seq}

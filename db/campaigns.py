@@ -52,7 +52,7 @@ from db.campaign_records import (
 from db.people import Person, authorize, may
 from db.people import person as person_of
 from db.rubric_records import version_at
-from db.store import Cursor, Store, now, rows_of
+from db.store import Cursor, Store, now, rows_of, told_by_key
 from rubrics.errors import UserError
 
 __all__ = [
@@ -127,6 +127,8 @@ def create(
         tiers = [at // TIER_SIZE if ranked else 0 for at in range(len(ordinary))]
         _insert_dialogues(cursor, made, ordinary, tiers, is_gold=False)
         _insert_dialogues(cursor, made, gold, [0] * len(gold), is_gold=True)
+        told_by_key("campaigns", made)
+        told_by_key("campaign_dialogues", made)
         add_events(cursor, actor, made, [Event("join", _auditor(cursor, one)) for one in members])
         detail = {"title": title.strip(), "rubric_id": rubric_id, "rubric_version": rubric_version}
         detail |= {"dialogues": len(ordinary), "overlap": overlap, "people": members}

@@ -1,15 +1,27 @@
-"""Whether the store still says what people worked on and decided: texts against hashes, counts, who approved what."""
+"""Whether the store still says what people worked on and decided.
 
+Texts against hashes, counts, who approved what; every reference; the history's chain over all that people did; and
+whether what stands today follows from it.
+"""
+
+import json
 from collections.abc import Iterator
 
 from db import rubric_versions
+from db.check_chain import chain_faults
+from db.formats import content_hash
+from db.references import reference_faults
+from db.replay import state_faults
 from db.store import Store
 from rubrics.errors import UserError
+
+_AT_ONCE = 2000
 
 
 def check(store: Store) -> list[str]:
     """Everything that is not as it should be, one line each; empty when all is well. Nothing is changed."""
-    return [*_turns(store), *_counts(store), *_marks(store), *_rubrics(store), *_decisions(store), *_comments(store)]
+    looks = (_turns, _texts, _counts, _marks, _rubrics, _decisions, _comments, reference_faults, chain_faults)
+    return [line for look in (*looks, state_faults) for line in look(store)]
 
 
 def _turns(store: Store) -> Iterator[str]:
@@ -28,6 +40,28 @@ def _turns(store: Store) -> Iterator[str]:
     """
     for row in store.rows(sql):
         yield f"{row['dialogue_id']} turn {row['turn_index']}: its text is not the one that arrived"
+
+
+def _texts(store: Store) -> Iterator[str]:
+    """All that a job sees of a dialogue, what the person wrote too, must hash to what was noted when it arrived."""
+    sql = """
+        SELECT dialogue_id, person, mbti, anon_username, emotion, source_emotion, situation, messages, content_hash
+        FROM dialogues WHERE ordinal >= ? AND ordinal < ? ORDER BY ordinal
+    """
+    newest = store.rows("SELECT coalesce(max(ordinal), -1) AS n FROM dialogues")[0]["n"]
+    for first in range(0, newest + 1, _AT_ONCE):
+        for row in store.rows(sql, [first, first + _AT_ONCE]):
+            if not _is_as_it_came(row):
+                yield f"{row['dialogue_id']}: is not the dialogue that arrived"
+
+
+def _is_as_it_came(row: dict[str, str]) -> bool:
+    fields = (row[name] for name in ("person", "mbti", "anon_username", "emotion", "source_emotion", "situation"))
+    try:
+        messages = [(one["role"], one["content"]) for one in json.loads(row["messages"])]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return content_hash((*fields,), messages) == row["content_hash"]
 
 
 def _counts(store: Store) -> Iterator[str]:

@@ -24,7 +24,7 @@ from db.dialogues import Filter, export_rows
 from db.formats import BadLine, Format, Record, Written, format_of, parse_line, record_of, written
 from db.people import Person, authorize, require
 from db.reading_ahead import collector_paused, read_ahead
-from db.store import Cursor, Store, now, rows_of
+from db.store import Cursor, Store, now, rows_of, told_by_key
 from rubrics.errors import UserError
 
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -221,6 +221,8 @@ def _insert_report(cursor: Cursor, actor: Person, name: str, file_hash: str, rep
     counts = [report.dialogues_new, report.dialogues_known, report.turns, len(report.problems)]
     row = [report.import_id, report.format, name, file_hash, *counts, actor.person_id, now()]
     cursor.execute(f"INSERT INTO imports VALUES ({', '.join('?' * len(row))})", row)
+    told_by_key("imports", report.import_id)
+    told_by_key("dialogues", report.import_id)
     bulk_insert(cursor, "import_problems", [(report.import_id, *problem) for problem in report.problems])
     detail = {
         "file": name,

@@ -8,7 +8,7 @@ fields, numbers and markers, never what somebody said.
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -79,8 +79,13 @@ def written(record: Record) -> Written:
     """Both as compact JSON in UTF-8, each message a pair where it is hashed."""
     fields = (record.person, record.mbti, record.anon_username, record.emotion, record.source_emotion, record.situation)
     messages = to_json([{"role": role, "content": content} for role, content in record.messages])
-    seen = to_json([*fields, [[role, content] for role, content in record.messages]])
-    return Written(messages.decode(), hashlib.sha256(seen).hexdigest())
+    return Written(messages.decode(), content_hash(fields, record.messages))
+
+
+def content_hash(fields: tuple[str, ...], messages: Sequence[tuple[str, str]]) -> str:
+    """SHA-256 of person, mbti, anon_username, emotion, source_emotion and situation, and the messages as pairs."""
+    seen = to_json([*fields, [[role, content] for role, content in messages]])
+    return hashlib.sha256(seen).hexdigest()
 
 
 def parse_line(line: bytes) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """The diary of the store: who did what to what, when and why. Rows are added and never changed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from db.store import Cursor, Store, next_seq, now
+from db.store import Cursor, Store, add_event, next_seq, now
 
 if TYPE_CHECKING:
     from db.people import Person
@@ -23,6 +24,16 @@ class Event:
     subject_id: str
     reason: str
     detail: dict[str, Any]
+    came_from: str = ""
+
+
+_came_from: Callable[[], str] = str
+
+
+def tell_where(of: Callable[[], str]) -> None:
+    """From now on in this process, entries say that they came from what `of` gives: a page, say, or a command."""
+    global _came_from
+    _came_from = of
 
 
 def record(
@@ -37,8 +48,8 @@ def record(
     """Add one entry inside the write that it tells of; gives its seq. A detail that is not JSON is a ValueError."""
     seq = next_seq(cursor, "history")
     text = json.dumps(detail, ensure_ascii=False, allow_nan=False)
-    row = [seq, now(), actor.person_id, action, subject_kind, subject_id, reason, text]
-    cursor.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    row = [seq, now(), actor.person_id, action, subject_kind, subject_id, reason, text, _came_from()]
+    add_event(cursor, "history", row)
     return seq
 
 
@@ -47,7 +58,7 @@ def recent(
 ) -> list[Event]:
     """The newest entries, newest first, of everything or of one kind or one subject."""
     sql = """
-        SELECT seq, created_at, actor, action, subject_kind, subject_id, reason, detail FROM history
+        SELECT * REPLACE (coalesce(came_from, '') AS came_from) FROM history
         WHERE (? IS NULL OR subject_kind = ?) AND (? IS NULL OR subject_id = ?)
         ORDER BY seq DESC LIMIT ?
     """

@@ -33,6 +33,7 @@ Action = Literal[
     "handle_incident",
     "override_gate",
     "try_model",
+    "read_history",
 ]
 
 # An admin looks after people and data and is no psychologist: deciding on a rubric is a clinical judgement.
@@ -53,6 +54,7 @@ ACTIONS: dict[Role, frozenset[Action]] = {
             "handle_incident",
             "override_gate",
             "try_model",
+            "read_history",
         }
     ),
     "researcher": frozenset(
@@ -67,13 +69,14 @@ ACTIONS: dict[Role, frozenset[Action]] = {
             "see_agreement",
             "raise_incident",
             "try_model",
+            "read_history",
         }
     ),
-    "admin": frozenset({"read", "import_data", "export_data", "manage_people", "see_agreement"}),
+    "admin": frozenset({"read", "import_data", "export_data", "manage_people", "see_agreement", "read_history"}),
 }
 # The product itself, when it loads its library or runs from the command line. It decides on nothing.
 SYSTEM_ACTIONS: frozenset[Action] = frozenset(
-    {"read", "edit_rubric", "audit", "adjudicate", "import_data", "export_data", "manage_people"}
+    {"read", "edit_rubric", "audit", "adjudicate", "import_data", "export_data", "manage_people", "read_history"}
 )
 
 _WORDS: dict[Action, str] = {
@@ -93,8 +96,10 @@ _WORDS: dict[Action, str] = {
     "handle_incident": "handle incidents",
     "override_gate": "let a model be trained on a judge that is not calibrated enough",
     "try_model": "talk with models",
+    "read_history": "read the whole history, which tells who marked what",
 }
 _PERSON_ID = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ class Person:
     name: str
     roles: tuple[Role, ...]
     active: bool = True
+    email: str = ""
+    """Where a sign-in provider knows them, lower case; empty for who only signs in on this machine."""
 
 
 SYSTEM = Person("kardia", "Kardia Studio", ())
@@ -149,15 +156,26 @@ def person(store: Store, person_id: str) -> Person:
     return _found(store.rows("SELECT * FROM people WHERE person_id = ?", [person_id]), person_id)
 
 
-def add_person(store: Store, actor: Person, person_id: str, name: str, roles: Sequence[Role]) -> Person:
-    """Add somebody new. Raises UserError for an id that is taken or malformed, a blank name or an unknown role."""
-    new = _checked(Person(person_id.strip().lower(), name.strip(), tuple(roles)))
+def person_by_email(store: Store, email: str) -> Person | None:
+    """Whom a sign-in provider means by this address; None for an address that nobody here has. Case does not count."""
+    found = store.rows("SELECT * FROM people WHERE email = ?", [email.strip().lower()])
+    return _person(found[0]) if found else None
+
+
+def add_person(
+    store: Store, actor: Person, person_id: str, name: str, roles: Sequence[Role], email: str = ""
+) -> Person:
+    """Add somebody new; with an address (or an id that is one) they can sign in from then on, which is an invitation.
+
+    Raises UserError for an id or address that is taken or malformed, a blank name or an unknown role.
+    """
+    new = _checked(Person(person_id.strip().lower(), name.strip(), tuple(roles), email=email))
 
     def work(cursor: Cursor) -> Person:
         authorize(cursor, actor, "manage_people")
         if rows_of(cursor, "SELECT 1 FROM people WHERE person_id = ?", [new.person_id]):
             raise UserError(f"{new.person_id}: somebody has this id already; choose another, or change that person")
-        return _save(cursor, actor, new, "add_person", "")
+        return _save(cursor, actor, new, None, "")
 
     return store.write(work)
 
@@ -170,6 +188,7 @@ def change_person(
     name: str | None = None,
     roles: Sequence[Role] | None = None,
     active: bool | None = None,
+    email: str | None = None,
     reason: str = "",
 ) -> Person:
     """Change what is given and leave the rest. Raises UserError when nobody who manages people would be left."""
@@ -182,28 +201,35 @@ def change_person(
             old.name if name is None else name.strip(),
             old.roles if roles is None else tuple(roles),
             old.active if active is None else active,
+            old.email if email is None else email,
         )
-        saved = _save(cursor, actor, _checked(changed), "change_person", reason)
+        saved = _save(cursor, actor, _checked(changed), old, reason)
         _somebody_manages(cursor, was=old)
         return saved
 
     return store.write(work)
 
 
-def _save(cursor: Cursor, actor: Person, new: Person, action: str, reason: str) -> Person:
-    row = [
-        next_seq(cursor, "person_events"),
-        now(),
-        actor.person_id,
-        new.person_id,
-        new.name,
-        list(new.roles),
-        new.active,
-    ]
-    cursor.execute("INSERT INTO person_events VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-    detail = {"name": new.name, "roles": list(new.roles), "active": new.active}
-    history.record(cursor, actor, action, "person", new.person_id, detail, reason)
+def _save(cursor: Cursor, actor: Person, new: Person, old: Person | None, reason: str) -> Person:
+    _own_address(cursor, new)
+    row = [next_seq(cursor, "person_events"), now(), actor.person_id, new.person_id]
+    row += [new.name, list(new.roles), new.active, new.email]
+    cursor.execute("INSERT INTO person_events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    detail = _told(new) | ({"before": _told(old)} if old else {})
+    history.record(cursor, actor, "change_person" if old else "add_person", "person", new.person_id, detail, reason)
     return new
+
+
+def _told(one: Person) -> dict[str, Any]:
+    """What the history keeps of somebody; their address is nobody's business there."""
+    return {"name": one.name, "roles": list(one.roles), "active": one.active}
+
+
+def _own_address(cursor: Cursor, new: Person) -> None:
+    """One address means one person, or signing in could make somebody another."""
+    sql = "SELECT person_id FROM people WHERE email = ? AND email <> '' AND person_id <> ?"
+    if taken := rows_of(cursor, sql, [new.email, new.person_id]):
+        raise UserError(f"{new.email}: is the address of {taken[0]['person_id']} already")
 
 
 def _checked(new: Person) -> Person:
@@ -217,7 +243,10 @@ def _checked(new: Person) -> Person:
         raise UserError(f"{new.person_id}: a person needs a name")
     if unknown := [role for role in new.roles if role not in ROLES]:
         raise UserError(f"{new.person_id}: {unknown[0]} is no role; the roles are {', '.join(ROLES)}")
-    return Person(new.person_id, new.name, tuple(role for role in ROLES if role in new.roles), new.active)
+    email = (new.email or (new.person_id if "@" in new.person_id else "")).strip().lower()
+    if email and not _EMAIL.fullmatch(email):
+        raise UserError(f"{email[:80]}: is no e-mail address; give it as name@example.org, or leave it empty")
+    return Person(new.person_id, new.name, tuple(role for role in ROLES if role in new.roles), new.active, email)
 
 
 def _somebody_manages(cursor: Cursor, was: Person) -> None:
@@ -228,7 +257,7 @@ def _somebody_manages(cursor: Cursor, was: Person) -> None:
 
 
 def _person(row: dict[str, Any]) -> Person:
-    return Person(row["person_id"], row["name"], tuple(row["roles"]), row["active"])
+    return Person(row["person_id"], row["name"], tuple(row["roles"]), row["active"], row["email"])
 
 
 def _found(found: list[dict[str, Any]], person_id: str) -> Person:

@@ -48,7 +48,7 @@ from db.rubric_records import (
     versions_at,
     waiting_for,
 )
-from db.store import Cursor, Store, next_seq, now
+from db.store import Cursor, Store, next_seq, now, told_by_key
 from rubrics.errors import UserError
 from rubrics.load import dump_rubric, rubric_from
 from rubrics.schema import Rubric
@@ -217,6 +217,7 @@ def _freeze(cursor: Cursor, actor: Person, rubric: Rubric, writing: set[str], no
     row = [rubric.id, number, rubric.hash, rubric.title, rubric.purpose, rubric.canonical_json, authors]
     row += [actor.person_id, now(), note.strip(), parent]
     cursor.execute("INSERT INTO rubric_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    told_by_key("rubric_versions", rubric.id)
     detail = {"version": number, "hash": rubric.hash, "parent_version": parent}
     history.record(cursor, actor, "version_submitted", "rubric", rubric.id, detail, note.strip())
     return version_at(cursor, rubric.id, number)

@@ -1,12 +1,13 @@
 """The DuckDB file: one owner process, one writer at a time, a cursor for every operation.
 
 DuckDB lets one process write and nobody else read meanwhile, so whoever opens a `Store` owns the file. Inside that
-process any thread may read and write through it. Four rules keep what was acknowledged:
+process any thread may read and write through it. Five rules keep what was acknowledged:
 
 * Writes go through one lock and one transaction each. An error rolls everything back and reaches the caller.
 * An error that the work swallowed would make DuckDB's COMMIT return quietly with nothing saved, so the transaction is
   asked whether it is still sound before it is committed.
 * Results never leave as live cursors: only as lists of plain dicts or as frames.
+* What a write adds to the events is told to the chain (db/chain.py) in the same transaction.
 * What the user can mend (another process, a full disk, a damaged file) is one `UserError`; the rest keeps its
   traceback.
 """
@@ -24,6 +25,7 @@ from typing import Any, TypeVar
 import duckdb
 import pandas as pd
 
+from db import chain
 from rubrics.errors import UserError
 
 Cursor = duckdb.DuckDBPyConnection
@@ -37,7 +39,18 @@ STORAGE = "v1.5.0"
 
 _FULL = ("No space left", "Could not write", "File too large", "Disk quota")
 _DAMAGED = ("Corrupt", "checksum", "not a valid DuckDB", "Could not read enough", "deserialize")
-_writers: dict[Path, threading.Lock] = {}
+
+
+class _Writer:
+    """What all stores on one file share: the lock of the one writer, and the chain's head as it is on disk."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.head: chain.Link | None = None
+
+
+_writers: dict[Path, _Writer] = {}
+_this_write = threading.local()
 
 
 class StoreBusy(UserError):
@@ -56,8 +69,8 @@ class Store:
         """Connect only; `Store.open` also migrates."""
         self.home = home
         self.path = home / FILE_NAME
-        # Two stores on one file in one process share DuckDB's instance, so they share the writer's lock as well.
-        self._writer = _writers.setdefault(self.path.resolve(), threading.Lock())
+        # Two stores on one file in one process share DuckDB's instance, so they share the writer as well.
+        self._writer = _writers.setdefault(self.path.resolve(), _Writer())
         self._writing_thread: int | None = None
         self._swap = threading.Lock()
         self._closed = False
@@ -102,7 +115,7 @@ class Store:
         """
         if self._writing_thread == threading.get_ident():
             raise RuntimeError("a write inside a write: use the cursor at hand")
-        with self._writer:
+        with self._writer.lock:
             self._writing_thread = threading.get_ident()
             try:
                 return self._write_with_retries(work)
@@ -114,14 +127,14 @@ class Store:
 
         Raises UserError when it cannot be written.
         """
-        with self._writer:
+        with self._writer.lock:
             counted = self._read(table_rows)
             self._read(lambda cursor: _copy(cursor, target))
         return counted
 
     def close(self) -> None:
         """Write everything into the main file and let go of it. Closing twice does nothing."""
-        with self._writer:
+        with self._writer.lock:
             if self._closed:
                 return
             try:
@@ -155,16 +168,21 @@ class Store:
 
     def _transaction(self, work: Callable[[Cursor], T]) -> T:
         cursor = self._cursor()
+        ledger = _this_write.ledger = chain.Ledger()
         try:
             cursor.execute("BEGIN")
             result = work(cursor)
+            head = chain.seal(cursor, ledger, self._writer.head)
             cursor.execute("SELECT 1").fetchall()  # Refused when an error inside the transaction was swallowed.
             cursor.execute("COMMIT")
+            self._writer.head = head
             return result
         except BaseException:
+            self._writer.head = None
             _roll_back(cursor)
             raise
         finally:
+            _this_write.ledger = None
             cursor.close()
 
     def _cursor(self) -> Cursor:
@@ -185,6 +203,7 @@ class Store:
 
     def _disconnect(self) -> None:
         with self._swap:
+            self._writer.head = None
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -211,6 +230,8 @@ class Store:
         def work(cursor: Cursor) -> None:
             cursor.execute(sql)
             cursor.execute("INSERT INTO migrations VALUES (?, ?)", [file.stem, now()])
+            if file.stem in chain.REWRITES:
+                chain.anchor(cursor, f"migration {file.stem}")
 
         self.write(work)
 
@@ -223,8 +244,34 @@ def rows_of(cursor: Cursor, sql: str, params: Sequence[Any] = ()) -> list[dict[s
 
 
 def next_seq(cursor: Cursor, table: str) -> int:
-    """The next number of an event table, from 1. Only inside a write: the one writer is what keeps numbers unique."""
-    return int(rows_of(cursor, f"SELECT coalesce(max(seq), 0) + 1 AS seq FROM {table}")[0]["seq"])
+    """The next number of an event table, from 1. Only inside a write: the one writer is what keeps numbers unique.
+
+    What is inserted from this number on is told to the chain when the write ends.
+    """
+    seq = int(rows_of(cursor, f"SELECT coalesce(max(seq), 0) + 1 AS seq FROM {table}")[0]["seq"])
+    if ledger := getattr(_this_write, "ledger", None):
+        ledger.took(table, seq)
+    return seq
+
+
+def add_event(cursor: Cursor, table: str, row: Sequence[Any]) -> None:
+    """Inside a write: insert one row, whose first cell is what `next_seq` gave, into a table of events.
+
+    As an INSERT of one's own, and cheaper: the chain need not read the row again. A write that adds rows to a table by
+    this adds all of that table's by it.
+    """
+    names = ", ".join("?" * len(row))
+    cursor.execute(f"INSERT INTO {table} VALUES ({names}) RETURNING *", list(row))
+    stored = cursor.fetchall()[0]
+    if ledger := getattr(_this_write, "ledger", None):
+        line = chain.said([column[0] for column in cursor.description or ()], stored)
+        ledger.lines.setdefault(table, []).append((stored[0], line))
+
+
+def told_by_key(table: str, key: str) -> None:
+    """Inside a write: rows of a table without numbers were added under this key (see `chain.KEYED`)."""
+    if ledger := getattr(_this_write, "ledger", None):
+        ledger.keys.add((table, key))
 
 
 def now() -> datetime:

@@ -5,9 +5,14 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from db.care import mark_new
 from db.demo import load_demo
+from db.history import tell_where
 from db.ingest import ingest
 from db.search_texts import prepare
 from db.store import Store
@@ -23,6 +28,7 @@ _reader: threading.Thread | None = None
 def start(home: Path, demo: bool = False) -> Store:
     """Open the store of `home`, load demo content if asked, follow its runs. Raises UserError (StoreBusy)."""
     global _store, _reader
+    tell_where(_page)
     _store = Store.open(home)
     if demo:
         load_demo(_store)
@@ -56,6 +62,12 @@ def stop() -> None:
     if _store:
         _store.close()
     _store = None
+
+
+def _page() -> str:
+    """The page on which something is done, for the history; the studio itself where no page is open."""
+    address = st.context.url if get_script_run_ctx(suppress_warning=True) else None
+    return f"page: {urlsplit(address).path.strip('/') or 'home'}" if address else "studio"
 
 
 def _follow_runs(opened: Store) -> None:

@@ -34,6 +34,7 @@ MAY = {
         "raise_incident",
         "handle_incident",
         "override_gate",
+        "read_history",
     },
     "researcher": {
         "read",
@@ -45,8 +46,9 @@ MAY = {
         "run_campaign",
         "see_agreement",
         "raise_incident",
+        "read_history",
     },
-    "admin": {"read", "import_data", "export_data", "manage_people", "see_agreement"},
+    "admin": {"read", "import_data", "export_data", "manage_people", "see_agreement", "read_history"},
 }
 EVERYTHING = set().union(*MAY.values())
 
@@ -77,7 +79,7 @@ def test_a_refusal_names_the_role_that_it_takes() -> None:
 
 def test_somebody_added_is_found_by_id_and_in_the_list(store: Store) -> None:
     added = add_person(store, SYSTEM, " Ann@Example.org ", "Ann", ["psychologist", "annotator"])
-    assert added == Person("ann@example.org", "Ann", ("annotator", "psychologist"), True)
+    assert added == Person("ann@example.org", "Ann", ("annotator", "psychologist"), True, "ann@example.org")
     assert person(store, "ann@example.org") == added
     assert people(store) == [added]
 
@@ -152,7 +154,8 @@ def test_every_change_is_in_the_history_newest_first(store: Store) -> None:
         "ann",
         "left the team",
     )
-    assert newest.detail == {"name": "Ann", "roles": ["viewer"], "active": False}
+    before = {"name": "Ann", "roles": ["viewer"], "active": True}
+    assert newest.detail == {"name": "Ann", "roles": ["viewer"], "active": False, "before": before}
     assert [event.subject_id for event in older] == ["ann", "eve"]
     assert [event.subject_id for event in recent(store, subject_kind="person", subject_id="eve")] == ["eve"]
     assert len(recent(store, limit=1)) == 1
