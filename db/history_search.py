@@ -60,6 +60,14 @@ def search(store: Store, actor: Person, asked: Asked, page: int = 0, size: int =
     return Found([Event(**{**row, "detail": json.loads(row["detail"])}) for row in rows], total)
 
 
+def entry(store: Store, actor: Person, seq: int) -> Event | None:
+    """One entry by its number; None when there is none that the actor may see."""
+    only = _only(store, actor)
+    sql = "SELECT * REPLACE (coalesce(came_from, '') AS came_from) FROM history WHERE seq = ? AND ? IN ('', actor)"
+    found = store.rows(sql, [seq, only])
+    return Event(**{**found[0], "detail": json.loads(found[0]["detail"])}) if found else None
+
+
 def choices(store: Store, actor: Person) -> Choices:
     """What the entries that the actor may see are by, of and about."""
     where, params = _where(Asked(), _only(store, actor))

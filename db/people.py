@@ -8,6 +8,7 @@ remembers.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 from db import history
@@ -208,6 +209,26 @@ def change_person(
         return saved
 
     return store.write(work)
+
+
+def sign_out_everywhere(store: Store, actor: Person, person_id: str) -> None:
+    """End every session of somebody: one's own, or anybody's for who manages people. Raises UserError otherwise."""
+
+    def work(cursor: Cursor) -> None:
+        authorize(cursor, actor, "read" if actor.person_id == person_id else "manage_people")
+        found = _found(rows_of(cursor, "SELECT * FROM people WHERE person_id = ?", [person_id]), person_id)
+        row = [next_seq(cursor, "sign_out_events"), now(), actor.person_id, found.person_id]
+        cursor.execute("INSERT INTO sign_out_events VALUES (?, ?, ?, ?)", row)
+        history.record(cursor, actor, "sign_out_everywhere", "person", found.person_id, {"name": found.name})
+
+    store.write(work)
+
+
+def sessions_since(store: Store, person_id: str) -> datetime:
+    """The moment (naive UTC) after which a session of this person must have begun to be one still."""
+    sql = "SELECT max(created_at) AS moment FROM sign_out_events WHERE person_id = ?"
+    moment: datetime | None = store.rows(sql, [person_id])[0]["moment"]
+    return moment or datetime.min  # noqa: DTZ901 the store keeps naive UTC
 
 
 def _save(cursor: Cursor, actor: Person, new: Person, old: Person | None, reason: str) -> Person:

@@ -73,6 +73,7 @@ class Store:
         self._writer = _writers.setdefault(self.path.resolve(), _Writer())
         self._writing_thread: int | None = None
         self._swap = threading.Lock()
+        self._closing = False
         self._closed = False
         self._connection: Cursor | None = _connect(self.path)
 
@@ -116,6 +117,8 @@ class Store:
         if self._writing_thread == threading.get_ident():
             raise RuntimeError("a write inside a write: use the cursor at hand")
         with self._writer.lock:
+            if self._closing:
+                raise UserError(f"The store {self.path} is closed; open the studio again")
             self._writing_thread = threading.get_ident()
             try:
                 return self._write_with_retries(work)
@@ -133,7 +136,11 @@ class Store:
         return counted
 
     def close(self) -> None:
-        """Write everything into the main file and let go of it. Closing twice does nothing."""
+        """Write everything into the main file and let go of it. Closing twice does nothing.
+
+        The write under way ends first; those that wait for it are refused, and were acknowledged to nobody.
+        """
+        self._closing = True
         with self._writer.lock:
             if self._closed:
                 return

@@ -4,9 +4,14 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rubrics.errors import UserError
 
+if TYPE_CHECKING:
+    from studio.identity import Identity
+
+MAX_UPLOAD_MB = 200
 HERE = Path(__file__).parent
 
 
@@ -24,23 +29,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(address: str, port: int) -> None:
+    # Whoever connects is who they are: nothing but the door decides which proxy is believed.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     from db.store import Store
-    from studio.asgi import app, check_loopback
+    from studio.asgi import IDENTITY, app
+    from studio.ending import leave
 
-    check_loopback(address)
+    IDENTITY.check_address(address)
     # A busy or broken store is better said here, in one line, than from inside the server's start.
     Store.open(Path(os.environ["KARDIA_HOME"])).close()
     print(f"Kardia Studio: http://{address}:{port}  (Ctrl+C ends it; running jobs go on)", flush=True)
-    app.run(config=_settings(address, port))
+    app.run(config=_settings(address, port, IDENTITY))
+    leave()
 
 
-def _settings(address: str, port: int) -> dict[str, str | int | bool | list[str]]:
+def _settings(address: str, port: int, identity: "Identity") -> dict[str, Any]:
+    """`trustedUserHeaders` fills `st.user`, and only the door lets the proxy's connections through to it."""
+    told = {"server.trustedUserHeaders": {identity.header: "email"}} if identity.way == "proxy" else {}
     return {
+        **told,
         "server.address": address,
         "server.port": port,
         "server.headless": True,
         "server.fileWatcherType": "none",
-        "server.allowedHosts": ["127.0.0.1", "localhost"],
+        "server.allowedHosts": list(identity.hosts),
+        "server.enableAgentApi": False,
+        "server.maxUploadSize": MAX_UPLOAD_MB,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
@@ -59,7 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         "--home", type=Path, default=home, help="folder of the store and the runs (default: %(default)s)"
     )
     parser.add_argument("--port", type=int, default=8501, help="default: %(default)s")
-    parser.add_argument("--address", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="a loopback address, or any once sign-in is configured (docs/deploy.md; default: %(default)s)",
+    )
     parser.add_argument("--demo", action="store_true", help="load the demo people, rubrics, personas and dialogues")
     return parser
 

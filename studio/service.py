@@ -17,11 +17,15 @@ from db.ingest import ingest
 from db.search_texts import prepare
 from db.store import Store
 from rubrics.errors import UserError
+from studio.identity import Identity
 
 INGEST_EVERY_S = 1.0
 
+IDENTITY = Identity()  # how people are known here; set by the server before its first page
+
 _store: Store | None = None
 _stop = threading.Event()
+_ending = threading.Lock()  # the server's own end and the clock's (studio/ending.py) may come together
 _reader: threading.Thread | None = None
 
 
@@ -57,11 +61,12 @@ def stop() -> None:
     """Let the reader end, then checkpoint and close the store."""
     global _store
     _stop.set()
-    if _reader:
-        _reader.join(timeout=10)
-    if _store:
-        _store.close()
-    _store = None
+    with _ending:
+        if _reader:
+            _reader.join(timeout=4)
+        if _store:
+            _store.close()
+        _store = None
 
 
 def _page() -> str:

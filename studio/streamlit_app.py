@@ -7,7 +7,7 @@ import streamlit as st
 from rubrics.errors import UserError
 from studio import session
 from studio.run_cache import begin_run
-from studio.widgets.sign_in import choose_person, person_card
+from studio.widgets.sign_in import let_in, person_card
 
 HERE = Path(__file__).parent
 PAGES = {
@@ -19,6 +19,8 @@ PAGES = {
     "data": st.Page(HERE / "app_pages/data.py", title="Data", icon=":material/database:"),
     "runs": st.Page(HERE / "app_pages/runs.py", title="Runs", icon=":material/play_circle:"),
     "models": st.Page(HERE / "app_pages/models.py", title="Models", icon=":material/model_training:"),
+    "history": st.Page(HERE / "app_pages/history.py", title="History", icon=":material/history:"),
+    "people": st.Page(HERE / "app_pages/people.py", title="People", icon=":material/group:"),
 }
 
 st.set_page_config(page_title="Kardia Studio", page_icon=str(HERE / "static/icon.png"), layout="wide")
@@ -30,7 +32,7 @@ try:
     # The pages are known before anybody is, so that a link to one of them still opens it once they have said who.
     page = st.navigation(list(PAGES.values()), position="sidebar" if person else "hidden")
     if person is None:
-        choose_person()
+        let_in()
     else:
         person_card(person)
         page.run()

@@ -40,6 +40,7 @@ _CAMPAIGNS = {
     "campaign_person_added": "added {who} to the campaign {title}",
     "campaign_person_removed": "removed {who} from the campaign {title}",
 }
+_PEOPLE = {"change_person": "changed the record of", "sign_out_everywhere": "ended all sessions of"}
 _MARKS = {
     "audit_flag": ("flagged", "turn"),
     "audit_unflag": ("took back flags on", "turn"),
@@ -66,6 +67,11 @@ def recent_lines(limit: int = 8) -> list[Line]:
     titles = {one.rubric_id: one.title for one in rubric_versions.rubrics(service.store())}
     events = [event for event in history.recent(service.store(), _READ) if not _is_silent(event)]
     return [_line(group, titles) for group in _grouped(events)[:limit]]
+
+
+def in_words(event: Event, titles: dict[str, str]) -> Line:
+    """One entry by itself; `titles` are those of rubrics by id."""
+    return _line([event], titles)
 
 
 def show_history(lines: Sequence[Line]) -> None:
@@ -139,8 +145,10 @@ def _other(group: list[Event]) -> str:
     if newest.action == "add_person":
         names = ", ".join(str(event.detail.get("name", event.subject_id)) for event in reversed(group))
         return f"added {names}"
-    if newest.action == "change_person":
-        return f"changed the record of {newest.detail.get('name', newest.subject_id)}"
+    if newest.action in _PEOPLE:
+        return f"{_PEOPLE[newest.action]} {newest.detail.get('name', newest.subject_id)}"
+    if newest.action == "sign_off_history":
+        return f"signed the history off, up to link {newest.subject_id}"
     if newest.action == "import_data":
         return f"imported {_count(int(newest.detail.get('dialogues_new', 0)), 'dialogue')}"
     if newest.action in _RUNS:

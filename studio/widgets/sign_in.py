@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from db.people import Person, Role, people
+from db.people import Person, Role, people, person_by_email
 from studio import service, session
 from studio.widgets.care.settings import reading_settings
 from studio.widgets.home.incidents import incidents_waiting
@@ -34,6 +34,38 @@ def choose_person() -> None:
             _nobody()
 
 
+def let_in() -> None:
+    """What somebody sees before the studio knows them, in the way that it was started for."""
+    way = service.IDENTITY.way
+    if way == "names":
+        choose_person()
+        return
+    _, middle, _ = st.columns([1, 2, 1])
+    with middle:
+        st.title("Kardia Studio", anchor=False)
+        if way == "provider" and not st.user.is_logged_in:
+            st.markdown("Sign in to go on. Only people who were invited here are let in.")
+            st.button("Sign in", key="oidc_sign_in", type="primary", icon=":material/login:", on_click=st.login)
+        else:
+            _refused(way)
+
+
+def _refused(way: str) -> None:
+    """Signed in with somebody who vouches for them, and yet nobody here: one line, and the way out."""
+    address = session.vouched_address()
+    known = person_by_email(service.store(), address) if address else None
+    if not address:
+        st.error("Your sign-in named no e-mail address that is verified; ask whoever runs the sign-in to add it.")
+    elif known and known.active:
+        st.info("You were signed out here; sign in again to go on.")
+    elif known:
+        st.error("Your account is no longer active here; ask an admin to make it active again.")
+    else:
+        st.error(f"{escaped(address)} was not invited here; ask an admin to add this address on the People page.")
+    if way == "provider":
+        st.button("Sign out", key="oidc_sign_out", icon=":material/logout:", on_click=st.logout)
+
+
 def person_card(person: Person) -> None:
     """Name and roles at the foot of the sidebar, with the way out."""
     with st.sidebar, st.container(key="person_card", gap="xsmall"):
@@ -43,8 +75,10 @@ def person_card(person: Person) -> None:
             st.caption(f":orange[:material/edit:] Unsaved changes in {escaped(', '.join(titles))}")
         incidents_waiting()
         reading_settings()
+        if service.IDENTITY.way == "proxy":
+            return  # who signed them in signs them out
         st.button(
-            "Change person",
+            "Change person" if service.IDENTITY.way == "names" else "Sign out",
             key="sign_out",
             on_click=session.sign_out,
             icon=":material/logout:",

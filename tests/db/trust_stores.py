@@ -39,7 +39,9 @@ def _audited(store: Store, ines: Person, mei: Person) -> None:
     audits.flag(store, mei, "demo-02", 0, code(store), "red", **by, client_id="a4")
     audits.note(store, mei, "demo-02", None, "a note", "a5")
     audits.finish(store, mei, "demo-02", FLAGS, 1, "a6")
-    adjudication.decide(store, ines, "demo-02", 0, code(store), True, "red", "slip", "it is there", client_id="a7", **by)
+    adjudication.decide(
+        store, ines, "demo-02", 0, code(store), True, "red", "slip", "it is there", client_id="a7", **by
+    )
     incidents.open_incident(store, mei, "demo-03", 0, "danger", "i1", "look at this")
     care.begin(store, mei, "c1")
     save_filter(store, mei, "mine", Filter(emotion="sad"), shared=False)
