@@ -34,7 +34,7 @@ KEYED = {
     "dialogues": ("import_id", "dialogue_id, content_hash, source, extra"),
 }
 # Migrations after which older digests no longer fit: those that make the chain or change rows that it covers.
-REWRITES = frozenset({"016_chain"})
+REWRITES = frozenset({"017_chain"})
 _AT_ONCE = 10_000
 
 

@@ -20,6 +20,7 @@ _READ = 2000  # entries looked at for one list: a long audit, or an hour of writ
 _RUBRIC = {
     "draft_copied": "opened a draft of {title}",
     "draft_written": "saved the draft of {title}",
+    "draft_submitted": "closed the draft of {title}: it was submitted",
     "draft_discarded": "discarded the draft of {title}",
     "version_submitted": "submitted {title} version {version} for review",
     "version_unforeseen": "could not be told what {title} version {version} would change",

@@ -51,7 +51,8 @@ def one_entry(number: str) -> None:
 
 def _entry(event: Event, titles: dict[str, str], is_open: bool = False) -> None:
     line = in_words(event, titles)
-    where = f" · {event.came_from}" if event.came_from else ""
+    about = event.subject_id if event.subject_kind == "dialogue" else ""
+    where = "".join(f" · {word}" for word in (about, event.came_from) if word)
     st.html(
         f'<div class="kardia-row"><b>{escape(line.who)}</b> {escape(line.what)}'
         f'<div class="kardia-dim">{escape(exact(event.created_at))}{escape(where)}</div></div>'
@@ -71,7 +72,7 @@ def _story(event: Event) -> str:
         "act": event.action,
         "by": event.actor,
         "about": f"{event.subject_kind} {event.subject_id}".strip(),
-        **{name: value for name, value in event.detail.items() if name != "before"},
+        **{name: value for name, value in event.detail.items() if name != "before" and value not in (None, "")},
     }
     return "\n".join(_told(name, value, before) for name, value in told.items())
 
