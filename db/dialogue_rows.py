@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow
 
 from db.formats import Persona, Record, Written
-from db.store import Cursor, rows_of
+from db.store import Cursor, rows_of, told_by_key
 from pipeline.turns import text_hash
 
 
@@ -32,6 +32,7 @@ def insert_records(cursor: Cursor, records: dict[str, tuple[Record, Written]], o
         dialogues.append(_dialogue(ordinal, dialogue_id, record, written, len(answers), origin))
         hashes.append((dialogue_id, [text_hash(text) for text in answers]))
     bulk_insert(cursor, "dialogues", dialogues)
+    told_by_key("dialogues", origin.import_id)
     bulk_insert(cursor, "turns", hashes, "c0, unnest(range(len(c1))), unnest(c1)")
     _insert_personas(cursor, [record.persona for record, _ in records.values() if record.persona])
     return sum(len(told) for _, told in hashes)

@@ -5,11 +5,9 @@ arrives once, however often its file is imported. Two different dialogues under 
 `<id>~<first 8 digits of its content hash>`.
 """
 
-import gzip
 import hashlib
 import json
 import uuid
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -26,6 +24,7 @@ from db.people import Person, authorize, require
 from db.reading_ahead import collector_paused, read_ahead
 from db.store import Cursor, Store, now, rows_of, told_by_key
 from rubrics.errors import UserError
+from rubrics.limits import lines_of
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 _BATCH = 2000
@@ -63,7 +62,7 @@ def import_file(store: Store, actor: Person, path: Path, format: Format | Litera
     require(actor, "import_data")
     reading = partial(_Reading, path.name, _source(store, path), format)
     with collector_paused():
-        return store.write(lambda cursor: _insert(cursor, actor, reading(), _lines(path)))
+        return store.write(lambda cursor: _insert(cursor, actor, reading(), lines_of(path)))
 
 
 def import_lines(store: Store, actor: Person, lines: Iterable[bytes], name: str, source: str) -> ImportReport:
@@ -102,20 +101,6 @@ def _source(store: Store, path: Path) -> str:
     runs = (store.home / "runs").resolve()
     inside = path.resolve().is_relative_to(runs)
     return path.resolve().relative_to(runs).parts[0] if inside else ""
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            yield from gzip.GzipFile(fileobj=raw) if zipped else raw
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(
-            f"{path}: the gzip file is cut short or damaged; fetch it again; nothing was imported"
-        ) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the name and its rights") from error
 
 
 @dataclass
@@ -222,7 +207,6 @@ def _insert_report(cursor: Cursor, actor: Person, name: str, file_hash: str, rep
     row = [report.import_id, report.format, name, file_hash, *counts, actor.person_id, now()]
     cursor.execute(f"INSERT INTO imports VALUES ({', '.join('?' * len(row))})", row)
     told_by_key("imports", report.import_id)
-    told_by_key("dialogues", report.import_id)
     bulk_insert(cursor, "import_problems", [(report.import_id, *problem) for problem in report.problems])
     detail = {
         "file": name,

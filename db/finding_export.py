@@ -20,6 +20,7 @@ import pyarrow.parquet
 from db.exchange import export_records
 from db.finding_filter import Filter
 from db.people import Person
+from db.spreadsheet import safe_row
 from db.store import Store
 from pipeline.rundir import write_whole
 from pipeline.spans import read_spans
@@ -45,7 +46,6 @@ SCHEMA = pyarrow.schema(
     [(name, _TEXT) for name in (*_PLAIN, "situation")] + [("messages", _MESSAGES), ("flags", _FLAGS), ("extra", _TEXT)]
 )
 _GROUP = 2000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_file(store: Store, actor: Person, filter: Filter, format: ExportFormat, path: Path) -> int:
@@ -124,12 +124,8 @@ def _turn_rows(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
             if flag["turn_index"] == turn
         ]
         cells = about | spans | {"said": "\n".join(said), "flags": "; ".join(flags)}
-        yield {name: _no_formula(value) for name, value in cells.items()} | {"turn_index": turn}
+        yield safe_row(cells) | {"turn_index": turn}
         said, turn = [], turn + 1
-
-
-def _no_formula(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _write_labelstudio(rows: Iterable[dict[str, Any]], path: Path) -> None:

@@ -53,7 +53,10 @@ REFERENCES = (
     Reference("incident_events", ("dialogue_id", "turn_index"), "turns", "incident"),
     Reference("gate_override_events", ("rubric_id", "rubric_version"), _VERSIONS, "override of the gate"),
     Reference("turns", ("dialogue_id",), "dialogues", "turn"),
-    Reference("dialogues", ("import_id",), "imports", "dialogue"),
+    # A reply that was sent from a page came with no file: its dialogue stands for itself.
+    Reference("dialogues", ("import_id",),
+              "(SELECT import_id FROM imports UNION SELECT dialogue_id FROM dialogues WHERE import_id = dialogue_id)"
+              " AS known(import_id)", "dialogue"),
     Reference("import_problems", ("import_id",), "imports", "line left out"),
 )  # fmt: skip
 

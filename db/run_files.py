@@ -13,6 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from rubrics.errors import UserError
+from rubrics.limits import check_table
+
 _TEXT, _WHOLE, _NUMBER, _YES_NO = "string", "Int64", "Float64", "boolean"
 _TURN = {"dialogue_id": _TEXT, "turn_index": _WHOLE, "sample_index": _WHOLE}
 VERDICT_COLUMNS = {
@@ -162,9 +165,12 @@ def _metrics(line: bytes) -> list[tuple[int, int, str, float]]:
 def _table(file: Path, columns: dict[str, str], must: tuple[str, ...]) -> pd.DataFrame:
     """The columns asked for, those that the file lacks as nulls, each of its type."""
     try:
+        check_table(file)
         frame = pd.read_parquet(file)
     except (OSError, ValueError) as error:
         raise Unreadable("is not a whole Parquet file") from error
+    except UserError as error:
+        raise Unreadable("is larger than what is read at once") from error
     if missing := [name for name in must if name not in frame]:
         raise Unreadable(f"has no column {missing[0]}")
     frame = frame.reindex(columns=list(columns))

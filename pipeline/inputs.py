@@ -3,7 +3,6 @@
 Every broken line is named by its number, and nothing of what a dialogue says is quoted.
 """
 
-import gzip
 import json
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from pipeline.emotions import check_emotion
 from pipeline.spans import fault, find_marks
 from pipeline.turns import INPUT_COLUMNS
 from rubrics.errors import UserError
+from rubrics.limits import lines_of
 
 
 class _Persona(BaseModel):
@@ -76,7 +76,7 @@ def read_inputs(path: Path) -> pd.DataFrame:
     rows: list[dict[str, str]] = []
     broken: list[str] = []
     seen: set[str] = set()
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         if not line.strip():
             continue
         try:
@@ -94,14 +94,6 @@ def read_inputs(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: holds no dialogue")
     has_flags = any(row["flags"] for row in rows)
     return pd.DataFrame(rows, columns=[*INPUT_COLUMNS, *(["flags"] if has_flags else [])])
-
-
-def _lines(path: Path) -> list[bytes]:
-    try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).split(b"\n")
-    except (OSError, EOFError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
 
 
 def _row(line: bytes, default_id: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from db import history
 from db.dialogue_rows import bulk_insert
 from db.exchange import Problem, import_lines
 from db.others.sources import SOURCES, Rating, Told
-from db.people import SYSTEM, Person, authorize, require
+from db.people import SYSTEM, Person, authorize, person, require
 from db.rubric_versions import Version, import_version
 from db.store import Cursor, Store, next_seq, now, rows_of
 from rubrics.errors import UserError
@@ -49,7 +49,7 @@ class _Score(NamedTuple):
 
 def import_ratings(store: Store, actor: Person, path: Path, source: str) -> RatingsReport:
     """Import a file of one of `SOURCES`. Raises UserError when it cannot be read or the actor may not import."""
-    require(actor, "import_data")
+    require(person(store, actor.person_id), "import_data")
     told = _read(path, SOURCES[source])
     version = import_version(store, SYSTEM, _instrument(told.instrument), _NOTE)
     lines = [json.dumps(record, ensure_ascii=False).encode() for record in told.dialogues]

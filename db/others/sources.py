@@ -5,17 +5,18 @@ for `bring_in` to say. Where a source gives ratings and no text, the turn says s
 """
 
 import csv
-import gzip
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, cast
+from typing import Any, NamedTuple
 
 from db.exchange import Problem
 from pipeline.emotions import GROUP_OF
 from rubrics.errors import UserError
+from rubrics.limits import lines_of
 
 NO_RESPONSE = "(The source gives ratings of this response, and not the response.)"
 NO_TEXT = "(The source gives ratings of this conversation, and not the conversation.)"
@@ -134,8 +135,8 @@ def source_of(path: Path) -> str | None:
     """Which of the sources a file is of, by its first line; None when it holds no ratings that we know."""
     try:
         with _open(path) as lines:
-            first = lines.readline(1 << 20)
-    except (OSError, EOFError, UnicodeDecodeError):
+            first = next(lines, "")
+    except (UserError, UnicodeDecodeError):
         return None  # whoever reads it as dialogues says what is wrong
     found = next((name for head, name in _BY_HEAD.items() if first.startswith(head)), None)
     return found or ("duo" if '"subjective_evaluation"' in first else None)
@@ -215,8 +216,6 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, json.loads(line)
 
 
-def _open(path: Path) -> TextIO:
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
-    opened = (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig", newline="")
-    return cast("TextIO", opened)
+def _open(path: Path) -> "closing[Generator[str]]":
+    """Its lines as text, their ends as they are: a cell of a CSV file may hold some."""
+    return closing(line.decode("utf-8-sig") for line in lines_of(path))

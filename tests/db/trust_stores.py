@@ -11,6 +11,8 @@ from db.rubric_comments import comment, resolve
 from db.rubric_drafts import open_draft, save_draft
 from db.rubric_versions import request_changes, submit
 from db.store import Store
+from db.tried import Talk, send
+from pipeline.turns import Message
 
 FLAGS, EMPATHY = "unsafe-turns", "kardia-empathy"
 
@@ -44,6 +46,8 @@ def _audited(store: Store, ines: Person, mei: Person) -> None:
     )
     incidents.open_incident(store, mei, "demo-03", 0, "danger", "i1", "look at this")
     care.begin(store, mei, "c1")
+    said = (Message("user", "I cannot sleep."), Message("assistant", "What keeps you awake?"))
+    send(store, ines, Talk("a-model", said))
     save_filter(store, mei, "mine", Filter(emotion="sad"), shared=False)
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from db.agreement import ANY
 from db.agreement_diagnosis import diagnosis
+from db.spreadsheet import csv_bytes
 from studio import service
 from studio.widgets.agreement.choice import Choice, note
 from studio.widgets.agreement.ratings import as_of
@@ -47,7 +48,7 @@ def _diagnosis(choice: Choice, code: str) -> pd.DataFrame:
 def _files(frame: pd.DataFrame) -> tuple[int, bytes, bytes]:
     parquet = io.BytesIO()
     frame.to_parquet(parquet, index=False)
-    return len(frame), frame.to_csv(index=False).encode(), parquet.getvalue()
+    return len(frame), csv_bytes(frame), parquet.getvalue()
 
 
 def _buttons(choice: Choice, code: str, rows: int, csv: bytes, parquet: bytes) -> None:

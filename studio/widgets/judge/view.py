@@ -5,6 +5,7 @@ import re
 import streamlit as st
 
 from db import calibration
+from db.spreadsheet import csv_bytes
 from studio import service, session
 from studio.widgets.agreement.choice import note
 from studio.widgets.judge.choice import JudgeChoice, calibrated, choose_judge, score_link
@@ -51,7 +52,7 @@ def _download(choice: JudgeChoice) -> None:
     asked = (choice.version.hash, choice.judge, calibration.newest(service.store(), choice.version))
     if st.button("Prepare the table", key="judge_prepare", icon=":material/table:"):
         table = calibration.paired_table(service.store(), choice.version, choice.judge)
-        st.session_state[_READY] = (asked, len(table), table.to_csv(index=False).encode())
+        st.session_state[_READY] = (asked, len(table), csv_bytes(table))
     ready = st.session_state.get(_READY)
     if ready and ready[0] == asked:
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{choice.version.rubric_id}-v{choice.version.version}-{choice.judge}")
