@@ -24,7 +24,7 @@ def lines_of(path: Path) -> Iterator[bytes]:
     """
     try:
         with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
+            zipped = raw.read(2) == b"\x1f\x8b" or path.suffix == ".gz"
             raw.seek(0)
             read, so_far = (gzip.GzipFile(fileobj=raw) if zipped else raw).readline, 0
             while line := read(MAX_LINE + 1):

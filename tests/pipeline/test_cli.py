@@ -251,7 +251,7 @@ def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(json.dumps(dialogue_line("a")).encode()))
     assert list(read_inputs(path).dialogue_id) == ["a"]
     path.write_bytes(b"no gzip at all")
-    with pytest.raises(UserError, match=r"in\.jsonl\.gz: cannot be read"):
+    with pytest.raises(UserError, match=r"in\.jsonl\.gz: the gzip file is cut short or damaged"):
         read_inputs(path)
 
 
