@@ -82,6 +82,11 @@ COMMANDS: dict[str, Command] = {
         "probe --out out/probe --inputs dialogues.jsonl --rubric kardia-empathy.yaml --max-turns 12",
         _STAGE,
     ),
+    "walk": Command(
+        "walk whole conversations through VERA-MH's branching questions to a band each",
+        "walk --table rubric.tsv --inputs conversations.jsonl.gz --judge gpt --out out/walk",
+        "pipeline.commands.walk",
+    ),
     "worker": Command("take queued runs, oldest first; a preview beside one other", "worker --drain", _JOBS),
     "status": Command("say how a run fares", "status .kardia/runs/20261123-091204-score-3f9a", _JOBS),
     "cancel": Command("stop a run within ten seconds", "cancel .kardia/runs/20261123-091204-score-3f9a", _JOBS),

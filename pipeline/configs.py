@@ -210,7 +210,16 @@ class ProbeConfig(_Config):
     max_turns: int = Field(12, ge=1, description="turns probed, spread evenly over the dialogues")
 
 
-Config = RegenerateConfig | ScoreConfig | SftConfig | GrpoConfig | EvaluateConfig | PreviewConfig | ProbeConfig
+class WalkConfig(_Config):
+    """Walk whole conversations through branching questions, each asked of the judge, to a band each."""
+
+    judge: str = Field("embedded", description="endpoint that answers the questions")
+    table: str = Field("", description="the questions, as VERA-MH's rubric.tsv has them")
+
+
+Config = (
+    RegenerateConfig | ScoreConfig | SftConfig | GrpoConfig | EvaluateConfig | PreviewConfig | ProbeConfig | WalkConfig
+)
 CONFIGS: dict[Stage, type[Config]] = {
     "regenerate": RegenerateConfig,
     "score": ScoreConfig,
@@ -219,6 +228,7 @@ CONFIGS: dict[Stage, type[Config]] = {
     "evaluate": EvaluateConfig,
     "preview": PreviewConfig,
     "probe": ProbeConfig,
+    "walk": WalkConfig,
 }
 # Which purposes of rubric a stage takes: sft learns from dialogues alone, flags can be judged but earn no reward, and a
 # draft of any purpose can be tried.
@@ -230,6 +240,7 @@ RUBRIC_PURPOSES: dict[Stage, tuple[Purpose, ...]] = {
     "evaluate": ("score",),
     "preview": ("score", "flags", "gate"),
     "probe": ("score", "flags"),
+    "walk": ("flags",),
 }
 
 

@@ -75,11 +75,12 @@ async def work_through(
 
 
 class Progress:
-    """A run's progress in turns and what it cost, earlier attempts included."""
+    """A run's progress, in turns unless told otherwise, and what it cost, earlier attempts included."""
 
-    def __init__(self, run: RunDir, total: int) -> None:
+    def __init__(self, run: RunDir, total: int, unit: str = "turns") -> None:
         self._run = run
         self._total = total
+        self._unit = unit
         self._before = run.status()
         self._reported = 0.0
 
@@ -92,7 +93,7 @@ class Progress:
         self._run.update_status(
             done=done,
             total=self._total,
-            unit="turns",
+            unit=self._unit,
             cost=before.cost + sum(client.cost for client in clients),
             tokens_in=before.tokens_in + sum(client.tokens_in for client in clients),
             tokens_out=before.tokens_out + sum(client.tokens_out for client in clients),

@@ -26,6 +26,7 @@ MODULES: dict[Stage, str] = {
     "evaluate": "pipeline.evaluate",
     "preview": "pipeline.preview",
     "probe": "pipeline.probing.run",
+    "walk": "pipeline.walk.run",
 }
 _NUMBERS: dict[object, type[int] | type[float]] = {int: int, float: float, int | None: int, float | None: float}
 # Everything that only a new run can be told; an existing one has it in its request.

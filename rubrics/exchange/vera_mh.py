@@ -19,9 +19,9 @@ from rubrics.exchange.vera_table import (
     SEVERITY,
     Answer,
     Question,
-    question_id,
     questions_of,
 )
+from rubrics.exchange.vera_walk import next_question
 from rubrics.exchange.words import identifier, listed, short_name
 
 WHOLE_CONVERSATION = (
@@ -48,26 +48,13 @@ def read_vera_mh(text: str, where: str, name: str) -> Imported:
     return Imported([rubric], notes, "vera-mh")
 
 
-def _next(questions: list[Question], at: int, answer: Answer) -> str:
-    """The id of the question that follows an answer; empty at the end, or where GOTO names no question."""
-    if answer.goto:
-        following_id = question_id(answer.goto)
-        return following_id if any(q.id == following_id for q in questions) else ""
-    own, following = questions[at], questions[at + 1 :]
-    if own.implied:
-        following = [q for q in following if not own.cells[RISK] or q.cells[RISK] in ("", own.cells[RISK])]
-    if own.implied and answer.text == "Yes":
-        following = [q for q in following if q.cells[DIMENSION] not in ("", own.cells[DIMENSION])]
-    return following[0].id if following else ""
-
-
 def _ways(questions: list[Question]) -> dict[str, str]:
     """For each question in words which answers lead to it; empty where no written answer does."""
     leading: dict[str, dict[str, list[str]]] = {q.id: {} for q in questions}
     written: set[str] = set()
     for at, question in enumerate(questions):
         for answer in question.answers:
-            if following := _next(questions, at, answer):
+            if following := next_question(questions, at, answer):
                 leading[following].setdefault(answer.text, []).append(question.id)
                 written |= set() if question.implied else {following}
     return {question_id: _way(answers) if question_id in written else "" for question_id, answers in leading.items()}
@@ -151,7 +138,7 @@ def _read_otherwise(question: Question) -> list[str]:
 
 
 def _lead(questions: list[Question], at: int, answer: Answer, worded: set[str]) -> str:
-    if following := _next(questions, at, answer):
+    if following := next_question(questions, at, answer):
         kept = "in words only" if following in worded else "which is not kept"
         return f"“{short_name(answer.text)}” leads to {following}, {kept}"
     if not answer.goto or answer.goto in _ENDS:

@@ -27,6 +27,7 @@ LABELS = {
     "base": "Base model",
     "trained": "Trained model",
     "models": "Models between the two",
+    "table": "Table of questions",
     "samples": "Answers to each turn",
     "held_out": "Leave out people whom a model was trained on",
     "span_consistency": "Ask whether responses follow from their spans",

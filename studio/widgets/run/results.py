@@ -21,6 +21,7 @@ from studio.widgets.run.told import told_of
 from studio.widgets.run.training import training
 from studio.widgets.run.watch import watch
 from studio.widgets.run.words import OUTCOMES, amount, no_results, number
+from studio.widgets.walk.view import walks
 
 
 def live_results(run: RunDir, request: Request) -> None:
@@ -45,6 +46,8 @@ def results(store: Store, run: RunDir, request: Request) -> None:
         probe_report(run)
     elif request.stage == "evaluate":
         scorecard(run)
+    elif request.stage == "walk":
+        walks(run)
     else:
         _trained(run)
 

@@ -203,6 +203,8 @@ def _settings(run: RunDir, request: Request) -> None:
 def _setting(name: str, value: Any) -> str:
     if name == "turns":
         return amount(len(value), "turn") if value else "every turn"
+    if name == "table":
+        return amount(max(len(str(value).splitlines()) - 1, 0), "row")
     if value is None:
         return "no limit"
     return model_name(str(value)) or "none" if name in _MODELS else str(value)

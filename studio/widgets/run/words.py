@@ -21,9 +21,10 @@ STAGE_WORDS: dict[Stage, str] = {
     "evaluate": "Evaluate",
     "preview": "Try a draft",
     "probe": "Probe a rubric",
+    "walk": "Walk conversations",
 }
-# A rubric is tried and probed from its own page, where its text is.
-STARTED_HERE: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in ("preview", "probe"))
+# A rubric is tried and probed from its own page, where its text is; walks begin on the command line.
+STARTED_HERE: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in ("preview", "probe", "walk"))
 ABOUT: dict[Stage, str] = {
     "regenerate": "A model plays the person, another answers, and a judge sends answers back until they pass the gate "
     "rubric. Gives new dialogues.",
@@ -33,6 +34,7 @@ ABOUT: dict[Stage, str] = {
     "evaluate": "A base and trained models answer the same turns and are judged alike. Gives a scorecard.",
     "probe": "Answers are rewritten so that they deserve no more (flattery, padding, instructions to the judge), and "
     "judged beside what they were. Gives what can be earned without merit.",
+    "walk": "Whole conversations are led through branching questions, each answer to the next. Gives a band each.",
     "preview": "A few turns are judged by a draft and by its approved version, side by side. Gives no rewards.",
 }
 

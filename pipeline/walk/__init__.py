@@ -1,0 +1,1 @@
+"""Whole conversations walked through branching questions, as VERA-MH asks them."""
