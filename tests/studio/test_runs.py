@@ -212,7 +212,7 @@ def test_a_group_that_no_batch_holds_is_told_before_the_start(open_page: Open) -
     at.number_input(key="config_num_generations").set_value(3).run()
     assert "whole groups of 3" in texts(at)
     assert at.button(key="submit_run").disabled
-    assert misfit("grpo", {"batch_size": 6, "num_generations": 3}) == ""
+    assert misfit("grpo", {"max_steps": 4, "epochs": 0.0, "batch_size": 6, "num_generations": 3}) == ""
 
 
 def test_a_link_can_ask_for_the_model_to_evaluate(open_page: Open, store: Store) -> None:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from db.ingest import ingest
 from db.store import Store
 from studio import charts, service
+from studio.widgets.model.card import facts
 from studio.widgets.run.comparison import differences
 from studio.widgets.run.panels import metric_word
 from studio.widgets.run.told import Alert, Told, read_on
@@ -123,3 +124,50 @@ def test_two_thousand_steps_are_drawn_as_means_of_neighbours() -> None:
     assert len(line.x) == 400
     assert (line.x[0], line.y[0]) == (3.0, 3.0), "the mean of steps 1 to 5"
     assert (max(band.y), min(band.y)) == (2 * 1998.0, 0.0), "one deviation to both sides"
+
+
+def test_a_preset_fills_the_form_and_says_where_each_value_comes_from(
+    app: AppTest, sign_in: SignIn, store: Store
+) -> None:
+    at = opened(app, sign_in, PAGE, "ravi", start="grpo", preset="kardia-paper")
+    assert (at.number_input(key="config_epochs").value, at.number_input(key="config_max_steps").value) == (2.0, 0)
+    assert at.number_input(key="config_learning_rate").value == 1e-6
+    at.number_input(key="config_batch_size").set_value(64).run()
+    table = at.table[0].value
+    assert table.loc["Batch size"].tolist() == ["64", "Changed here", "the preset has 32"]
+    assert table.loc["Learning rate", "From"] == "Reported in the paper"
+    assert table.loc["Weight of the KL term", "From"] == "Our choice"
+    at.number_input(key="config_max_steps").set_value(5).run()
+    assert "give one of them, and 0 for the other" in words(at)
+    assert at.button(key="submit_run").disabled
+
+
+def test_a_run_keeps_the_preset_it_was_started_with(app: AppTest, sign_in: SignIn, store: Store) -> None:
+    at = opened(app, sign_in, PAGE, "ravi", start="sft", preset="cpu-demo")
+    at.number_input(key="config_batch_size").set_value(6).run()
+    at.text_area(key="run_reason").set_value("Does the preset arrive?").run()
+    at.button(key="submit_run").click().run()
+    (request,) = [json.loads(file.read_text()) for file in store.home.glob("runs/*/request.json")]
+    config = request["config"]
+    assert (config["preset"], config["batch_size"], config["max_steps"], config["epochs"]) == ("cpu-demo", 6, 60, 0)
+
+
+def test_a_card_says_whose_weights_these_are_and_who_stands_behind_them() -> None:
+    card = {
+        "base_model": "smollm2",
+        "base": {"name": "SmolLM2-135M-Instruct", "licence": "apache-2.0"},
+        "best": {"step": 40, "metric": "validation/reward", "value": 0.7142},
+        "adapter": "merged",
+        "data": {"dialogues": 8, "persons": 1, "used": 31, "held_out": 2},
+        "rubric": {"rubric_id": "kardia-empathy", "version": 3, "approved_by": "tomas", "approved_at": None},
+        "judges": {"judge": "judge-7b/Qwen"},
+        "overrides": [{"name": "Dr. Ines Okafor", "reason": "To see it run."}],
+    }
+    told = dict(facts(card, {"tomas": "Dr. Tomas Lindqvist"}))
+    assert told["Base"] == "SmolLM2-135M-Instruct, licence apache-2.0"
+    assert told["Weights"] == "of step 40: the best reward on held-out people, 0.714; a LoRA adapter, merged in"
+    assert told["Data"] == "8 dialogues of 1 person, 31 answers learnt from, 2 dialogues held out"
+    assert told["Rubric"].startswith("kardia-empathy, version 3, approved by Dr. Tomas Lindqvist")
+    assert told["Judge"] == "judge-7b/Qwen, not held against people"
+    assert told["Overrides"] == "by Dr. Ines Okafor: To see it run."
+    assert not any(told for _, told in facts({}, {})[1:]), "an old card is silent, not wrong"

@@ -21,8 +21,8 @@ def model_list(store: Store) -> None:
     """One row a model; what it was trained on stands beside it."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title("Models")
-        if session.allowed("try_model"):
-            st.page_link(PAGE, label="Try one", icon=":material/chat:", query_params={"try": ""})
+        if session.allowed("try_model") and st.button("Try one", key="try_one", icon=":material/chat:"):
+            st.switch_page(PAGE, query_params={"try": ""})
     st.fragment(run_every="2s" if _training(store) else None)(_models)(store)
 
 

@@ -12,12 +12,13 @@ from pipeline.endpoints import Endpoint, load_endpoints
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
 from studio import session
+from studio.widgets.model.card import model_card
 from studio.widgets.model.list import PAGE
 from studio.widgets.model.scorecard import scorecard
 from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.config_form import warn_of_weak_judge, weak_judges
-from studio.widgets.run.training import training_charts
+from studio.widgets.run.training import criterion_names, training_charts
 from studio.widgets.run.words import amount, model_name, names, on_hover, stage_word
 from studio.widgets.times import ago, exact
 
@@ -47,8 +48,10 @@ def model_view(store: Store, run_id: str) -> None:
     _overrides(links)
     warn_of_weak_judge(_weak_on_the_way(store, links))
     _next_steps(model)
+    run = RunDir(store.home / "runs" / run_id)
+    model_card(run, names(store))
     _chain(store, links)
-    _learning(store, run_id)
+    _learning(store, run)
     _evaluations(store, run_id)
     _where(model)
 
@@ -84,10 +87,10 @@ def _is_known(store: Store, run_id: str) -> bool:
 
 def _next_steps(model: dict[Hashable, Any]) -> None:
     base = model["base_model"] or "smollm2"
-    with st.container(horizontal=True):
-        if session.allowed("try_model"):
-            beside = {"try": model["run_id"], "beside": base}
-            st.page_link(PAGE, label="Try it", icon=":material/chat:", query_params=beside)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        # A link to a page on which one is already is drawn as if it were chosen.
+        if session.allowed("try_model") and st.button("Try it", key="try_it", icon=":material/chat:"):
+            st.switch_page(PAGE, query_params={"try": model["run_id"], "beside": base})
         if not session.allowed("start_run"):
             return
         asked = {"start": "evaluate", "trained": model["run_id"], "base": base}
@@ -161,11 +164,11 @@ def _open(link: Link) -> None:
         st.page_link("app_pages/rubrics.py", label="Open the rubric version", query_params=asked)
 
 
-def _learning(store: Store, run_id: str) -> None:
-    metrics = runs.metrics(store, run_id)
+def _learning(store: Store, run: RunDir) -> None:
+    metrics = runs.metrics(store, run.run_id)
     if not metrics.empty:
         st.subheader("How it learnt")
-        training_charts(metrics)
+        training_charts(metrics, criterion_names(run))
 
 
 def _evaluations(store: Store, run_id: str) -> None:

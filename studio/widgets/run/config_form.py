@@ -81,8 +81,8 @@ LABELS = {
 FIRST: dict[Stage, tuple[str, ...]] = {
     "regenerate": ("user", "assistant", "evaluator"),
     "score": ("judge",),
-    "sft": ("model", "max_steps"),
-    "grpo": ("model", "judge", "max_steps", "batch_size", "num_generations", "max_completion_length"),
+    "sft": ("model", "batch_size", "max_steps", "epochs"),
+    "grpo": ("model", "judge", "max_steps", "epochs", "batch_size", "num_generations", "max_completion_length"),
     "evaluate": ("trained", "base", "judge", "max_turns"),
 }
 _ENDPOINTS = {"user", "assistant", "evaluator", "judge", "second_judge", "embedder"}
@@ -122,6 +122,8 @@ def forget_settings() -> None:
 
 def misfit(stage: Stage, config: Mapping[str, Any]) -> str:
     """Why the settings do not fit together, which the job would find out only once it runs; empty when they do."""
+    if stage in ("sft", "grpo") and bool(config["max_steps"]) == bool(config["epochs"]):
+        return "How long it trains is told in optimiser steps or in epochs: give one of them, and 0 for the other."
     if stage == "grpo" and config["batch_size"] % config["num_generations"]:
         return (
             f"A batch of {config['batch_size']} answers does not hold whole groups of {config['num_generations']}: "
@@ -219,6 +221,8 @@ def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> str:
     when = zip(models["run_id"], models["created_at"], strict=True)
     trained = {run_id: f"{model_name(run_id)}, {exact(created_at)}" for run_id, created_at in when}
     words = {**_NO_MODEL, **trained} if told["default"] == "" else {**BUILT_IN, **trained}
+    if typed := st.session_state[_key(name)]:
+        words.setdefault(typed, typed)
     chosen = st.selectbox(
         LABELS[name],
         list(words),
@@ -248,7 +252,7 @@ def _number(name: str, told: Mapping[str, Any]) -> Any:
         min_value=None if low is None else kind(low),
         max_value=None if high is None else kind(high),
         step=1 if whole else told["default"] / 2 if tiny else 0.1,
-        format="%d" if whole else "%.1e" if tiny else "%.2f",
+        format="%d" if whole else "%g",
         **optional,
         **_told(name, told),
     )

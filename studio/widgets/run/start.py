@@ -31,6 +31,7 @@ from studio.widgets.run.config_form import (
 )
 from studio.widgets.run.data import Choice, choose_dialogues
 from studio.widgets.run.flagged import choose_flagged, choose_flags_rubric, choose_mode
+from studio.widgets.run.preset import choose_preset, preset_values, sources
 from studio.widgets.run.submit import start
 from studio.widgets.run.words import ABOUT, STAGE_WORDS, STARTED_HERE, amount, model_name, names
 from studio.widgets.times import exact
@@ -60,7 +61,7 @@ def start_form(store: Store) -> None:
     else:
         data = choose_dialogues(store, known_runs, seed, _preset_dialogues(store, version))
     st.subheader("How")
-    config, seed = _choose_settings(store, stage, known_runs)
+    config, seed = _choose_settings(store, stage)
     flags = None
     if stage == "regenerate":
         config["mode"] = mode
@@ -150,9 +151,10 @@ def _version_words(version: Version, known: dict[str, str]) -> str:
     return f"{version.rubric.title}, version {version.version}: approved by {by}, {exact(version.decided_at)}"
 
 
-def _choose_settings(store: Store, stage: Stage, known_runs: pd.DataFrame) -> tuple[dict[str, Any], int]:
+def _choose_settings(store: Store, stage: Stage) -> tuple[dict[str, Any], int]:
     endpoints = load_endpoints(store.home)
-    offer = Offer(endpoints, runs.models(store), _preset(endpoints))
+    preset = choose_preset(stage)
+    offer = Offer(endpoints, runs.models(store), preset_values(stage, preset) | _preset(endpoints))
     config = first_settings(stage, offer)
     warn_of_weak_judge(weak_judges(config, endpoints))
     check_judges(config, endpoints)
@@ -166,7 +168,8 @@ def _choose_settings(store: Store, stage: Stage, known_runs: pd.DataFrame) -> tu
             key="config_seed",
             help="Decides the sample and every draw of the run.",
         )
-    return config, seed
+    sources(stage, preset, config)
+    return (config | {"preset": preset} if preset else config), seed
 
 
 def _preset(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
@@ -186,14 +189,15 @@ def _gate(store: Store, version: Version, config: dict[str, Any]) -> bool:
 
 def _say_what_will_be_used(stage: Stage, config: dict[str, Any], data: Choice, models: pd.DataFrame) -> None:
     """Training and evaluation look at a part of what is chosen; better known before than wondered at after."""
-    if stage == "sft":
-        seen = min(data.turns, config["max_steps"] * config["batch_size"])
-        st.caption(f"{amount(config['max_steps'], 'step')} see {amount(seen, 'answer')} of the {data.turns:,} chosen.")
-    elif problem := misfit(stage, config):
+    if problem := misfit(stage, config):
         st.warning(problem, icon=":material/warning:")
+    elif stage == "sft":
+        seen = config["max_steps"] * config["batch_size"] or round(data.turns * config["epochs"])
+        st.caption(f"{amount(seen, 'answer')} seen, of the {data.turns:,} chosen.")
     elif stage == "grpo":
-        prompts = max(1, config["max_steps"] * config["batch_size"] // config["num_generations"])
-        written = config["max_steps"] * config["batch_size"]
+        prompts = config["max_steps"] * config["batch_size"] // config["num_generations"]
+        prompts = max(1, prompts or round(data.turns * config["epochs"]))
+        written = prompts * config["num_generations"]
         st.caption(f"{amount(prompts, 'prompt')}, {amount(written, 'answer')} written and judged.")
     elif stage == "evaluate":
         seen = min(data.turns, config["max_turns"])
