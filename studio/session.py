@@ -1,6 +1,7 @@
 """Who is here, and what may they do. The pages hide what would be refused; `db` refuses it."""
 
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import streamlit as st
 
@@ -88,7 +89,8 @@ def _who() -> Person | None:
 
 def _chosen() -> tuple[Person | None, datetime]:
     if "person_id" not in st.session_state:
-        person_id, _, moment = str(st.context.cookies.get(_COOKIE, "")).partition("|")
+        # A browser sends back what was set there, still encoded.
+        person_id, _, moment = unquote(str(st.context.cookies.get(_COOKIE, ""))).partition("|")
         st.session_state.person_id, st.session_state.signed_in_at = person_id, _moment(moment)
     here = st.session_state.person_id
     since = st.session_state.get("signed_in_at") or datetime.min.replace(year=2)  # noqa: DTZ901 before any sign-out
