@@ -100,7 +100,7 @@ def ours(page: Page, url: str, steps: int, rest_s: float) -> Figures:
     figures = {}
     for _ in range(max(3, steps // 6)):
         page.goto(url)
-        button = page.locator(f".st-key-go_on_{CAMPAIGN} button")
+        button = page.locator(f".st-key-go_on_with_{CAMPAIGN} button")
         button.focus()
         page.wait_for_timeout(rest_s * 1000)
         press(page, "Enter", rest_s)

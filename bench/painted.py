@@ -42,7 +42,12 @@ WATCH = """
 
 def watch(page: Page, selector: str, keys: list[str]) -> None:
     """From the next document on, note how long each of these keys takes to change the text of that element."""
-    page.add_init_script(f"const SELECTOR = {selector!r}, KEYS = {keys!r};{WATCH}")
+    page.add_init_script(script(selector, keys))
+
+
+def script(selector: str, keys: list[str]) -> str:
+    """What a page has to run before anything else, so that it notes how long each of these keys takes."""
+    return f"const SELECTOR = {selector!r}, KEYS = {keys!r};{WATCH}"
 
 
 def press(page: Page, key: str, rest_s: float) -> None:

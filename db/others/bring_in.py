@@ -117,7 +117,7 @@ def _insert(cursor: Cursor, actor: Person, version: Version, scores: Sequence[_S
     rows: list[tuple[object, ...]] = []
     for seq, (client_id, (rating, value)) in enumerate(new.items(), start=first):
         who, where = f"{version.rubric_id}/{rating.rater}", (rating.dialogue_id, *answers[rating.dialogue_id])
-        what = (rating.criterion_id, None, value, "", version.rubric_id, version.version, False)
+        what = (rating.criterion_id, None, value, rating.note, version.rubric_id, version.version, False)
         rows.append((seq, moment, who, client_id, "score", *where, *what))
     bulk_insert(cursor, "audit_events", rows)
     detail = {"file": name, "rubric_id": version.rubric_id, "ratings_new": len(new), "problems": problems}

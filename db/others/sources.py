@@ -26,13 +26,14 @@ _FENCE = re.compile(r"\A\s*```(?:json)?\s*|\s*```\s*\Z")
 
 
 class Rating(NamedTuple):
-    """One cell: `value` as it is written, empty where it is blank."""
+    """One cell: `value` as it is written, empty where it is blank; `note` quotes the words that it rests on."""
 
     line: int
     dialogue_id: str
     rater: str
     criterion_id: str
     value: str
+    note: str = ""
 
 
 @dataclass
@@ -61,7 +62,9 @@ def dices(path: Path) -> Told:
 
 
 def empathy_experts(path: Path) -> Told:
-    """RATER_ratings.csv of one of the three sets; the rater is named by the file."""
+    """RATER_ratings.csv of one of the three sets, the rater named by the file; or conversations_epitome.csv."""
+    if path.name.startswith("conversations_epitome"):
+        return _epitome(path)
     rater, rows = path.name.partition("_ratings")[0], list(_rows(path))
     key = next(iter(rows[0][1])) if rows else ""
     if key == "conv_id":
@@ -74,6 +77,17 @@ def empathy_experts(path: Path) -> Told:
     for line, row in rows:
         of = f"experts-{row.pop(key)}"
         told.ratings += [Rating(line, of, rater, name, value) for name, value in row.items()]
+    return told
+
+
+def _epitome(path: Path) -> Told:
+    """EPITOME's own levels, each with the words of the answer that it rests on, which stand as its evidence."""
+    told = Told("experts-epitome", _posts(path))
+    for line, row in _rows(path):
+        for name in (name for name in row if name.startswith("level_")):
+            spans = row[name.replace("level_", "rationales_")].split("|")
+            note = "\n".join(f"“{span.strip()}”" for span in spans if span.strip())
+            told.ratings.append(Rating(line, f"experts-{row['sp_id']}", "epitome", name, row[name], note))
     return told
 
 
@@ -127,6 +141,7 @@ _BY_HEAD = {
     "conv_id,response_model,": "mentalalign",
     "conv_id,empathy,": "empathy-experts",
     "sp_id,level_": "empathy-experts",
+    "sp_id,seeker_post,": "empathy-experts",
     "id,m_understood,": "empathy-experts",
 }
 

@@ -53,20 +53,25 @@ text_style()
 hear()
 with st.container(key="audit_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.header("Audit", anchor=False, width="content")
-    progress_line()
+    tell_progress = progress_line()
 
-filter = queue_panel(place().dialogue_id)
+filter, tell_figures = queue_panel(place().dialogue_id)
 audit = opened()
 around = around_of(filter, place().dialogue_id)
+beside = None
 if not before_reading(place().dialogue_id, filter):
     pass  # what comes first stands in the dialogue's place
 elif audit:
     count_reading(audit)
-    left, right = st.columns([3, 2], gap="medium")
+    left, beside = st.columns([3, 2], gap="medium")
     with left:
         dialogue_pane(audit, *switches(), next_given(around.next_id, filter))
-    with right:
-        suggest_pause()
-        audit_panel(audit, around)
 elif around.total:
     dialogue_steps(around)
+# The text first: whoever reads need not wait for what stands around it.
+tell_figures()
+tell_progress()
+if audit and beside:
+    with beside:
+        suggest_pause()
+        audit_panel(audit, around)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from studio import session
 from studio.widgets.history_words import recent_lines, show_history
-from studio.widgets.home.audit import flags_lately, next_audit
+from studio.widgets.home.audit import flags_lately, leave_for_campaign, next_audit
 from studio.widgets.home.incidents import incidents_of
 from studio.widgets.home.rubrics import decisions_for, questions_of_auditors, writing_of
 from studio.widgets.home.runs import runs_now
@@ -14,6 +14,7 @@ from studio.widgets.plain_text import text_style
 from studio.widgets.rubric.changes import rubric_style
 
 person = session.here()
+leave_for_campaign()
 text_style()
 rubric_style()
 st.title(f"Hello, {escaped(person.name)}", anchor=False)

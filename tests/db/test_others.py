@@ -154,6 +154,24 @@ def test_a_rating_that_changed_in_the_file_stands_and_the_first_stays_in_the_eve
     assert store.rows("SELECT count(*) AS n FROM audit_events")[0]["n"] == 2
 
 
+def test_the_words_that_a_level_of_epitome_rests_on_stand_as_its_evidence(store: Store, shared_data: Path) -> None:
+    path = shared_data / "empathy_experts" / "conversations_epitome.csv"
+    report = bring(store, path)
+    assert (report.dialogues_new, report.raters, report.ratings_new, report.problems) == (50, 1, 150, [])
+    told = pd.read_csv(path).set_index("sp_id")
+    quotes = 0
+    for number, row in told.iterrows():
+        answer = dialogue(store, f"experts-{number}").messages[-1].content
+        for score in audits.state(store, f"experts-{number}", "experts-epitome/epitome").scores:
+            assert score.value == row[score.criterion_id]
+            spans = [line[1:-1] for line in score.note.splitlines()]
+            assert bool(spans) == (score.value > 0)
+            assert all(span in answer for span in spans)
+            quotes += len(spans)
+    rationales = told[[name for name in told if name.startswith("rationales_")]].fillna("").to_numpy().ravel()
+    assert quotes == sum(bool(span.strip()) for cell in rationales for span in cell.split("|")) == 79
+
+
 @pytest.mark.parametrize("head", ["", "not,these,columns\n", '{"messages": []}\n', "item_id,rater\n"])
 def test_other_files_are_no_ratings(tmp_path: Path, head: str) -> None:
     path = tmp_path / "file.csv"

@@ -254,9 +254,9 @@ def test_home_shows_my_campaigns_with_what_is_left_and_the_deadline(app: AppTest
     at = opened("mei", "home")
     assert "1 dialogue finished, up to 3 left" in words(at)
     assert "in 3 days" in words(at)
-    press(at, f"go_on_{campaign.campaign_id}")
+    press(at, f"go_on_with_{campaign.campaign_id}")
     assert at.query_params["campaign"] in (campaign.campaign_id, [campaign.campaign_id])
-    assert f"go_on_{campaign.campaign_id}" not in keys(opened("tomas", "home"))
+    assert f"go_on_with_{campaign.campaign_id}" not in keys(opened("tomas", "home"))
 
 
 def test_the_diary_names_campaigns_by_their_title() -> None:

@@ -1,5 +1,6 @@
 """Which dialogues are before the auditor: a campaign, or filters with a list, and what comes before and after."""
 
+from collections.abc import Callable
 from html import escape
 from zlib import crc32
 
@@ -18,38 +19,53 @@ from studio.widgets.run.words import amount
 
 _PAGE = 8
 _OPEN = "queue"
+_TOLD = "queue_told"
 
 
-def queue_panel(current: str) -> Filter:
-    """What to work on: a campaign with its bar, or the fold-out with filters and list; gives the filter back.
+def queue_panel(current: str) -> tuple[Filter, Callable[[], None]]:
+    """What to work on: a campaign with its bar, or the fold-out with filters and list.
 
-    Working on a campaign, this opens the next place once the one before is finished.
+    Gives the filter, and what tells how far one is, which can wait until the dialogue is drawn. Working on a campaign,
+    this opens the next place once the one before is finished.
     """
     filter = _current_filter()
     if campaign := working_on():
-        campaign_bar(campaign)
-        return filter
+        return filter, campaign_bar(campaign)
     campaign_choice()
-    total = dialogues.count(service.store(), filter)
     # The label never changes: with another one it would be another fold-out, and shut.
     panel = st.expander("Queue and filters", key=_OPEN, on_change="rerun", icon=":material/list:")
     if panel.open:
         with panel:
             _filters()
-            _list(filter, total, current)
-    return filter
+            _list(filter, dialogues.count(service.store(), filter), current)
+    return filter, lambda: None
 
 
-def progress_line() -> None:
-    """What the filter lets through, and how far one is with all there is; a campaign has its own bar for that."""
+def progress_line() -> Callable[[], None]:
+    """What the filter lets through, and how far one is with all there is; a campaign has its own bar for that.
+
+    Drawn as it was told last; gives what tells it anew.
+    """
     if working_on():
-        return
+        return lambda: None
+    line = st.empty()
+    line.caption(st.session_state.get(_TOLD, "…"), width="content")
+
+    def tell() -> None:
+        if (words := _progress_words()) != st.session_state.get(_TOLD):
+            st.session_state[_TOLD] = words
+            line.caption(words, width="content")
+
+    return tell
+
+
+def _progress_words() -> str:
     filter, total = _current_filter(), dialogues.count(service.store(), Filter())
     words = f"Queue: {amount(dialogues.count(service.store(), filter), 'dialogue')}{_words(filter)}."
     if session.allowed("audit"):
         done = audits.progress(service.store(), session.here().person_id)
         words += f" You finished {done.finished:,} of {amount(total, 'dialogue')} and set {amount(done.flags, 'flag')}."
-    st.caption(words, width="content")
+    return words
 
 
 def first_in_queue() -> str:

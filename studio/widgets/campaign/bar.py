@@ -1,8 +1,10 @@
 """On the Audit page: choosing a campaign to work on, how far one is in it, skipping, undoing."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from db import audits, campaigns
 from db.campaign_undo import undo
@@ -18,6 +20,7 @@ from studio.widgets.campaign.working import (
     is_done_here,
     lead_on,
     next_address,
+    own_campaigns,
     own_progress,
     work_on,
     working_on,
@@ -25,11 +28,12 @@ from studio.widgets.campaign.working import (
 from studio.widgets.names import escaped
 
 _CHOICE = "work_on"
+_LAST = "campaign_told"
 
 
 def campaign_choice() -> None:
     """ "Work on": the whole queue or one of one's campaigns; nothing for who has none."""
-    own = campaigns.mine(service.store(), session.here().person_id) if session.allowed("audit") else []
+    own = own_campaigns() if session.allowed("audit") else []
     if not own:
         return
     titles = {"": "All dialogues", **{one.campaign_id: one.title for one in own}}
@@ -46,22 +50,53 @@ def campaign_choice() -> None:
     )
 
 
-def campaign_bar(campaign: Campaign) -> None:
-    """Lead to the place of the person here, then say how far they are and offer to skip and to undo."""
+def campaign_bar(campaign: Campaign) -> Callable[[], None]:
+    """Lead to the place of the person here and draw the bar with what was told last; gives what tells it anew.
+
+    Counting what is left takes longer than opening a dialogue: it can wait until that is drawn.
+    """
     lead_on(campaign)
-    store, here, dialogue_id = service.store(), session.here(), place().dialogue_id
-    left = campaigns.left(store, here, campaign.campaign_id)
-    own = own_progress(campaign)
+    dialogue_id = place().dialogue_id
     with st.container(border=True, key="campaign_bar", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             campaign_choice()
-            st.markdown(f"**{escaped(so_far(own, left))}**", width="stretch")
+            so_far_place = st.empty()
             _score_finish(campaign, dialogue_id)
             _skip(campaign, dialogue_id)
             st.button("Undo", key="campaign_undo", icon=":material/undo:", on_click=_undo, args=[campaign], help=_UNDO)
-        words = [rubric_words(campaign), deadline_words(campaign.deadline), pace_words(own.minutes if own else None)]
-        st.progress(_share(own, left), text=escaped(" · ".join(word for word in words if word)))
-        _told(campaign, dialogue_id, left)
+        share_place, told_place = st.empty(), st.container()
+    last = st.session_state.get(_LAST, {}).get(campaign.campaign_id, _Figures("…", 0.0, "…"))
+    _show(last, so_far_place, share_place)
+
+    def tell() -> None:
+        left = campaigns.left(service.store(), session.here(), campaign.campaign_id)
+        now = _figures(campaign, left)
+        st.session_state.setdefault(_LAST, {})[campaign.campaign_id] = now
+        if now != last:
+            _show(now, so_far_place, share_place)
+        with told_place:
+            _told(campaign, dialogue_id, left)
+
+    return tell
+
+
+class _Figures(NamedTuple):
+    """How far one is, in words; what share that is; and what else to know of the campaign."""
+
+    so_far: str
+    share: float
+    rest: str
+
+
+def _figures(campaign: Campaign, left: int) -> _Figures:
+    own = own_progress(campaign)
+    words = [rubric_words(campaign), deadline_words(campaign.deadline), pace_words(own.minutes if own else None)]
+    return _Figures(so_far(own, left), _share(own, left), " · ".join(word for word in words if word))
+
+
+def _show(figures: _Figures, so_far_place: DeltaGenerator, share_place: DeltaGenerator) -> None:
+    so_far_place.markdown(f"**{escaped(figures.so_far)}**", width="stretch")
+    share_place.progress(figures.share, text=escaped(figures.rest))
 
 
 def _share(own: PersonProgress | None, left: int) -> float:

@@ -26,9 +26,13 @@ def working_on() -> Campaign | None:
     wanted = st.session_state.get(_ID)
     if not wanted or not session.allowed("audit"):
         return None
+    return next((one for one in own_campaigns() if one.campaign_id == wanted), None)
+
+
+def own_campaigns() -> list[Campaign]:
+    """The open campaigns of the person here, the nearest deadline first."""
     here = session.here().person_id
-    own = once_a_run(("campaigns", here), lambda: campaigns.mine(service.store(), here))
-    return next((one for one in own if one.campaign_id == wanted), None)
+    return once_a_run(("campaigns", here), lambda: campaigns.mine(service.store(), here))
 
 
 def work_on(campaign_id: str) -> None:

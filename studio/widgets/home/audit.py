@@ -18,6 +18,15 @@ from studio.widgets.times import ago, exact
 
 PAGE = "app_pages/audit.py"
 _READ = 300
+_GO_ON = "go_on_with_"
+
+
+def leave_for_campaign() -> None:
+    """Open the campaign whose button was just pressed, before this page is drawn once more for nothing."""
+    for key, value in st.session_state.items():
+        campaign_id = str(key).removeprefix(_GO_ON)
+        if value is True and campaign_id != key:
+            st.switch_page(PAGE, query_params={"campaign": campaign_id})
 
 
 def next_audit(person: Person) -> None:
@@ -62,10 +71,8 @@ def _campaign(campaign: Campaign) -> None:
             st.markdown(f"**{escaped(campaign.title)}**")
             words = [my_line(campaign), deadline_words(campaign.deadline)]
             st.caption(escaped(" · ".join(word for word in words if word)))
-        if st.button(
-            "Go on with it", key=f"go_on_{campaign.campaign_id}", type="primary", icon=":material/assignment:"
-        ):
-            st.switch_page(PAGE, query_params={"campaign": campaign.campaign_id})
+        # What a press does: leave_for_campaign.
+        st.button("Go on with it", key=f"{_GO_ON}{campaign.campaign_id}", type="primary", icon=":material/assignment:")
 
 
 def flags_lately(limit: int = 6) -> None:
