@@ -25,6 +25,7 @@ OFFERED: list[tuple[Action, str, dict[str, str], str]] = [
     ("run_campaign", "data", {}, "data_hand_out"),
     ("read_history", "history", {}, "history_make"),
     ("manage_people", "people", {}, "invite_add"),
+    ("try_model", "models", {}, "try_one"),
     ("start_run", "runs", {}, "start_run"),
     ("start_run", "runs", {"start": "score"}, "run_reason"),
     ("edit_rubric", "rubrics", {"rubric": "unsafe-turns"}, "start_editing"),

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from db.ingest import ingest
 from db.store import Store
+from pipeline import jobs
 from studio import charts, service
 from studio.widgets.model.card import facts
 from studio.widgets.run.comparison import differences
@@ -142,7 +143,10 @@ def test_a_preset_fills_the_form_and_says_where_each_value_comes_from(
     assert at.button(key="submit_run").disabled
 
 
-def test_a_run_keeps_the_preset_it_was_started_with(app: AppTest, sign_in: SignIn, store: Store) -> None:
+def test_a_run_keeps_the_preset_it_was_started_with(
+    app: AppTest, sign_in: SignIn, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ensure_worker", lambda home: None)
     at = opened(app, sign_in, PAGE, "ravi", start="sft", preset="cpu-demo")
     at.number_input(key="config_batch_size").set_value(6).run()
     at.text_area(key="run_reason").set_value("Does the preset arrive?").run()
