@@ -30,6 +30,8 @@ KEYED = {
     "campaigns": ("campaign_id", "*"),
     "campaign_dialogues": ("campaign_id", "*"),
     "imports": ("import_id", "*"),
+    "comparisons": ("comparison_id", "*"),
+    "comparison_items": ("comparison_id", "*"),
     # Texts hash to content_hash, which `check` looks at for itself.
     "dialogues": ("import_id", "dialogue_id, content_hash, source, extra"),
 }
@@ -152,8 +154,10 @@ def _is_events(table: str) -> bool:
 
 
 def keys(cursor: Cursor, table: str) -> list[str]:
-    """The keys under which a table without numbers has rows."""
+    """The keys under which a table without numbers has rows; none before the migration that makes the table."""
     column, _ = KEYED[table]
+    if not cursor.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchone():
+        return []
     return [str(row[0]) for row in cursor.execute(f'SELECT DISTINCT {column} FROM "{table}" ORDER BY 1').fetchall()]
 
 

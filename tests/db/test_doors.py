@@ -34,6 +34,7 @@ from db import (
     history_export,
     incidents,
     people,
+    preferences,
     rubric_comments,
     rubric_drafts,
     rubric_versions,
@@ -54,6 +55,7 @@ from tests.db.trust_stores import EMPATHY, FLAGS, lived_in
 MANUAL = Path(__file__).parents[2] / "docs" / "roles.md"
 Door = Callable[[Store, Person, Path], object]
 BY: dict[str, Any] = {"rubric_id": FLAGS, "rubric_version": 1}
+PAIRS = [preferences.Item("demo-01", 0, "", (), "one", "other", None, None)]
 TALK = tried.Talk("m", (Message("user", "hello"), Message("assistant", "hello")))
 
 
@@ -147,6 +149,10 @@ DOORS: dict[tuple[Callable[..., Any], Action], Door] = {
     (people.add_person, "manage_people"): lambda s, p, d: people.add_person(s, p, "new", "New", []),
     (people.change_person, "manage_people"): lambda s, p, d: people.change_person(s, p, "mei", name="M"),
     (people.sign_out_everywhere, "manage_people"): lambda s, p, d: people.sign_out_everywhere(s, p, "mei"),
+    (preferences.create, "run_campaign"): lambda s, p, d: preferences.create(s, p, "t", "run", ("a", "b"), PAIRS),
+    (preferences.next_pair, "audit"): lambda s, p, d: preferences.next_pair(s, p, "none"),
+    (preferences.choose, "audit"): lambda s, p, d: preferences.choose(s, p, "none", 0, "left"),
+    (preferences.take_back, "audit"): lambda s, p, d: preferences.take_back(s, p, "none"),
     (rubric_comments.comment, "comment"): lambda s, p, d: rubric_comments.comment(s, p, EMPATHY, "", "t", "k", 1),
     (rubric_comments.resolve, "comment"): lambda s, p, d: rubric_comments.resolve(s, p, thread(s)),
     (rubric_comments.reopen, "comment"): lambda s, p, d: rubric_comments.reopen(s, p, thread(s)),
@@ -173,7 +179,8 @@ OWN = {
     "db.care.reading", "db.care.settings", "db.finding.refuse_peeking", "db.finding.sees_marks_of_others",
     "db.finding_saved.filters", "db.finding_saved.saved_filter", "db.history_search.choices", "db.history_search.entry",
     "db.history_search.search", "db.incidents.incident", "db.incidents.incidents", "db.people.authorize",
-    "db.people.may", "db.people.require", "db.rubric_foresight.must_be_foreseen", "db.rubric_records.waiting_for",
+    "db.people.may", "db.people.require", "db.preferences.may_see", "db.rubric_foresight.must_be_foreseen",
+    "db.rubric_records.waiting_for",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from db import adjudication, audits, campaigns, care, gate, incidents
+from db import adjudication, audits, campaigns, care, gate, incidents, preferences
 from db.demo import load_demo
 from db.finding_filter import Filter
 from db.finding_saved import save_filter
@@ -63,6 +63,9 @@ def _written(store: Store, ines: Person, tomas: Person) -> None:
 def _led(store: Store, ines: Person, tomas: Person, mei: Person) -> None:
     made = campaigns.create(store, ines, "Spring", FLAGS, 1, ["demo-05", "demo-06"], ["mei"], overlap=1)
     campaigns.next_place(store, mei, made.campaign_id)
+    pair = preferences.Item("demo-05", 0, "A move.", [("user", "It hurts.")], "one reply", "another", 0.5, None)
+    compared = preferences.create(store, ines, "Warmer?", "run", ("base", "trained"), [pair])
+    preferences.choose(store, mei, compared.comparison_id, 0, "left", "It stays with her.")
     version = gate.version(store, EMPATHY, 1)
     figures = gate.figures_now(store, version, "built-in/small")
     gate.grant(store, tomas, EMPATHY, 1, "built-in/small", "only to try it", figures)

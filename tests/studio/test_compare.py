@@ -1,0 +1,95 @@
+"""Blind comparisons on their page: made from an evaluation, chosen by button, told when there is something to tell."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from db import preferences
+from db.ingest import ingest
+from db.people import person
+from db.preferences import left_is
+from db.store import Store
+from pipeline.report.read import read_evaluation
+from studio import service
+from studio.widgets.compare.items import pairs_of
+from tests.studio import run_dirs
+from tests.studio.opening import opened
+
+SignIn = Callable[[AppTest, str], AppTest]
+PAGE = "app_pages/campaigns.py"
+
+
+@pytest.fixture
+def store(studio_home: object) -> Store:
+    return service.store()
+
+
+@pytest.fixture
+def made(store: Store) -> str:
+    model = run_dirs.trained(store)
+    found = read_evaluation(run_dirs.evaluated(store, model.run_id, samples=2))
+    items = pairs_of(found, "base", "trained", 3)
+    return preferences.create(
+        store, person(store, "ravi"), "Is it warmer?", found.request.run_id, ("smollm2", model.run_id), items
+    ).comparison_id
+
+
+def texts(at: AppTest) -> str:
+    every = [*at.title, *at.header, *at.subheader, *at.markdown, *at.caption, *at.html, *at.info, *at.success]
+    return "\n".join(str(element.value) for element in every)
+
+
+def test_a_researcher_makes_one_from_an_evaluation(app: AppTest, sign_in: SignIn, store: Store) -> None:
+    model = run_dirs.trained(store)
+    run_dirs.evaluated(store, model.run_id)
+    while ingest(store):
+        pass
+    at = opened(app, sign_in, PAGE, "ravi")
+    at.session_state["new_comparison"] = True
+    at.run()
+    at.text_input(key="compare_title").input("Is it warmer?").run()
+    assert "choices on as many dialogues" in texts(at)
+    at.button(key="compare_start").click().run()
+    assert not at.exception
+    (one,) = preferences.comparisons(store)
+    assert (one.title, one.first, one.second) == ("Is it warmer?", "smollm2", model.run_id)
+    assert one.items > 3
+
+
+def test_an_annotator_chooses_without_a_name_in_sight(app: AppTest, sign_in: SignIn, store: Store, made: str) -> None:
+    mei = person(store, "mei")
+    at = opened(app, sign_in, PAGE, "mei", compare=made)
+    pair = preferences.next_pair(store, mei, made)
+    assert pair
+    assert preferences.QUESTION in texts(at).replace("\\", "")
+    assert not any(word in texts(at) for word in ("SmolLM2", "GRPO", "grpo", "smollm2"))
+    assert texts(at).index(pair.left[:20]) < texts(at).index(pair.right[:20])
+    at.text_input(key=f"compare_reason_{pair.item}").input("It names the loss.").run()
+    at.button(key="choose_left").click().run()
+    assert not at.exception
+    row = store.rows("SELECT * FROM current_preferences")[0]
+    assert (row["won"], row["reason"]) == (left_is(made, "mei", pair.item), "It names the loss.")
+    assert "Saved at" in texts(at).replace("\\", "")
+    at.button(key="compare_back").click().run()
+    assert store.rows("SELECT * FROM current_preferences") == []
+    for _ in range(3):
+        at.button(key="choose_tie").click().run()
+    assert "You have chosen from every pair" in texts(at)
+
+
+def test_results_show_to_who_runs_campaigns_and_not_to_who_chooses(
+    app: AppTest, sign_in: SignIn, store: Store, made: str
+) -> None:
+    mei = person(store, "mei")
+    while pair := preferences.next_pair(store, mei, made):
+        preferences.choose(store, mei, made, pair.item, "right")
+    at = opened(app, sign_in, PAGE, "ravi")
+    told = texts(at).replace("\\", "")
+    for words in ("Preferred: ", "a tie counting half", "Agreement between people: not known", "The judge prefers"):
+        assert words in told, words
+    at = opened(app, sign_in, PAGE, "mei")
+    assert "Preferred:" not in texts(at)
+    at = opened(app, sign_in, PAGE, "ines")
+    assert "Names and results show once you have chosen from every pair yourself." in texts(at)
+    assert "Preferred:" not in texts(at)
