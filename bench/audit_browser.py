@@ -1,12 +1,13 @@
 """From the key to painted text in real Chromium, over a whole KardiaBench in the store; and the same of a peer.
 
-    python -m bench.audit_browser [--quick] [--label-studio /path/to/label-studio]
+    python -m bench.audit_browser [--quick] [--label-studio /path/to/label-studio] [--potato /path/to/potato]
 
 Every figure is the page's own: from the time stamp of the key to the frame after the text changed. `next` is going on
-to the next dialogue: Shift+Enter here, Ctrl+Enter ("submit") in Label Studio; somebody
+to the next dialogue: Shift+Enter here, Ctrl+Enter ("submit") in Label Studio, the right arrow in Potato; somebody
 reads for `--rest` seconds in between. `next_at_once` is ours without a rest, before what comes next can be there.
-`campaign` is Enter on the campaign's link on Home until the first dialogue is painted. Both have the same 22,080
-dialogues; Label Studio is started from an environment of its own and left out where no path is given.
+`campaign` is Enter on the campaign's link on Home until the first dialogue is painted; `first` is a load of Label
+Studio's labelling page, and Enter in Potato's sign-in. All have the same 22,080 dialogues; the others are started from
+environments of their own and left out where no path is given.
 """
 
 import argparse
@@ -21,8 +22,8 @@ from playwright.sync_api import Page, Playwright, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import audit_data, label_studio
-from bench.painted import press, told, watch
+from bench import audit_data, label_studio, potato
+from bench.painted import opened, press, told, watch
 from bench.served import CHROMIUM, CHROMIUM_ARGUMENTS, studio
 from db import campaigns, dialogues, exchange, people
 from db.care import begin, mark_new
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="10 dialogues each")
     parser.add_argument("--rest", type=float, default=2.0, help="seconds of reading between two dialogues")
     parser.add_argument("--label-studio", help="the label-studio to compare with")
+    parser.add_argument("--potato", help="the potato to compare with")
     asked = parser.parse_args()
     steps = 10 if asked.quick else 60
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
@@ -53,6 +55,9 @@ def main() -> None:
         if asked.label_studio:
             with label_studio.served(asked.label_studio, folder) as url, page_of(playwright) as page:
                 figures["label_studio"] = theirs(page, url, folder / "tasks.json", steps, asked.rest)
+        if asked.potato:
+            with potato.served(asked.potato, folder) as url, page_of(playwright) as page:
+                figures["potato"] = potato.measured(page, url, steps, asked.rest)
     print(json.dumps(dict(flat(figures))))
 
 
@@ -126,12 +131,12 @@ def theirs(page: Page, url: str, tasks: Path, steps: int, rest_s: float) -> Figu
     with page.expect_navigation():
         page.keyboard.press("Enter")
     watch(page, LABEL_STUDIO_TEXT, ["Enter"])
-    page.goto(f"{url}/projects/{project}/data?labeling=1")
-    page.locator(LABEL_STUDIO_TEXT).first.wait_for()
-    page.wait_for_timeout(3000)
+    for _ in range(max(3, steps // 6)):
+        opened(page, f"{url}/projects/{project}/data?labeling=1", rest_s)
+    figures = {"first": told(page, "Label Studio, first page")}
     for _ in range(steps):
         press(page, "Control+Enter", rest_s)
-    return {"next": told(page, "Label Studio, next task")}
+    return {**figures, "next": told(page, "Label Studio, next task")}
 
 
 if __name__ == "__main__":

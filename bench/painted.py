@@ -57,6 +57,14 @@ def press(page: Page, key: str, rest_s: float) -> None:
     page.wait_for_timeout(rest_s * 1000)
 
 
+def opened(page: Page, url: str, rest_s: float) -> None:
+    """Open an address, which counts as a key pressed now, and wait as `press` does."""
+    page.evaluate("sessionStorage.before = ''; sessionStorage.pressed = performance.timeOrigin + performance.now()")
+    page.goto(url)
+    page.wait_for_function("sessionStorage.pressed === undefined", timeout=120_000)
+    page.wait_for_timeout(rest_s * 1000)
+
+
 def told(page: Page, name: str) -> dict[str, float]:
     """The figures so far, in milliseconds, and none after."""
     times: list[float] = page.evaluate("JSON.parse(sessionStorage.took ?? '[]')")
