@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from db.care import begin
 from db.people import people
+from pipeline import processes
 from studio import service
 
 ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
@@ -20,12 +21,16 @@ ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
 
 @pytest.fixture
 def studio_home(tmp_path: Path) -> Iterator[Path]:
-    """A fresh home with the demo content, its store open as the studio's server would have it."""
+    """A fresh home with the demo content, its store open as the studio's server would have it.
+
+    The worker's place is taken, so that no test leaves a job behind it.
+    """
     home = tmp_path / "home"
     store = service.start(home, demo=True)
     for person in people(store):  # everybody has read the warning that comes before the first dialogue
         begin(store, person, f"session of {person.person_id}")
-    yield home
+    with processes.try_lock(home / "worker.lock") or pytest.fail("somebody holds a fresh lock"):
+        yield home
     service.stop()
 
 

@@ -115,8 +115,6 @@ def test_only_a_psychologist_lets_a_judge_through_and_says_why(app: AppTest, sig
 def test_a_training_cannot_be_started_until_somebody_let_the_judge_through(
     app: AppTest, sign_in, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.jobs.ensure_worker", lambda home: None)
-
     def form() -> AppTest:
         sign_in(app, "ravi")
         app.query_params["start"] = "grpo"

@@ -1,7 +1,5 @@
 """Probes on a rubric's page: before approval, for the approver, kept with the text, and started by who may edit."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,7 +7,6 @@ from streamlit.testing.v1 import AppTest
 from db import dialogues, rubric_versions
 from db.ingest import ingest
 from db.people import person
-from pipeline import jobs
 from pipeline.probing.pairs import REWARD, frame
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
@@ -18,12 +15,6 @@ from studio.widgets.run.submit import probe
 from tests.studio.opening import opened
 
 PAGE = "app_pages/rubrics.py"
-
-
-@pytest.fixture(autouse=True)
-def _no_worker(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "ensure_worker", lambda home: None)
-    return
 
 
 def texts(at: AppTest) -> str:

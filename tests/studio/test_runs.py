@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +8,6 @@ from streamlit.testing.v1 import AppTest
 from db import dialogues, history, people, rubric_versions
 from db.ingest import ingest
 from db.store import Store
-from pipeline import processes
 from pipeline.configs import CONFIGS
 from pipeline.live import span
 from pipeline.rundir import RunDir
@@ -27,10 +26,9 @@ Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def store(studio_home: Path) -> Iterator[Store]:
-    """The open store, with the worker's place taken: no job starts."""
-    with processes.try_lock(studio_home / "worker.lock") or pytest.fail("somebody holds a fresh lock"):
-        yield service.store()
+def store(studio_home: Path) -> Store:
+    """The open store."""
+    return service.store()
 
 
 @pytest.fixture
