@@ -104,10 +104,11 @@ def link_hash(before: str, seq: int, created_at: datetime, told: str) -> str:
 
 def numbered_tables(cursor: Cursor) -> list[str]:
     """The tables of events that the chain covers."""
-    sql = "SELECT table_name FROM duckdb_columns() WHERE NOT internal AND column_name = 'seq' ORDER BY 1"
-    tables = [str(row[0]) for row in cursor.execute(sql).fetchall()]
-    events = {row[0] for row in cursor.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    return [one for one in tables if one in events and _is_events(one)]
+    sql = """
+        SELECT table_name FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (database_name, table_name)
+        WHERE database_name = current_database() AND column_name = 'seq' ORDER BY 1
+    """
+    return [str(row[0]) for row in cursor.execute(sql).fetchall() if _is_events(row[0])]
 
 
 def numbered_rows(cursor: Cursor, table: str, first: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -126,14 +126,11 @@ class Store:
                 self._writing_thread = None
 
     def copy_to(self, target: Path) -> dict[str, int]:
-        """Write the whole store, as of now, into a new DuckDB file; gives the rows of each table.
+        """Write the whole store, as of one moment, into a new DuckDB file; gives the rows of each table.
 
-        Raises UserError when it cannot be written.
+        Nobody who saves meanwhile waits for it. Raises UserError when it cannot be written.
         """
-        with self._writer.lock:
-            counted = self._read(table_rows)
-            self._read(lambda cursor: _copy(cursor, target))
-        return counted
+        return self._read(lambda cursor: _copy(cursor, target))
 
     def close(self) -> None:
         """Write everything into the main file and let go of it. Closing twice does nothing.
@@ -286,9 +283,13 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+# Not those of a copy that is being written beside it.
+_OURS = "NOT internal AND database_name = current_database()"
+
+
 def table_rows(cursor: Cursor) -> dict[str, int]:
     """How many rows each table of the store has."""
-    names = rows_of(cursor, "SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name")
+    names = rows_of(cursor, f"SELECT table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_name")
     tables = [row["table_name"] for row in names]
     return {table: rows_of(cursor, f'SELECT count(*) AS n FROM "{table}"')[0]["n"] for table in tables}
 
@@ -345,6 +346,10 @@ def _mendable(path: Path, error: duckdb.Error) -> UserError | None:
         return UserError(
             f"The store {path} cannot be written, the disk is full: free some space, then repeat the last step"
         )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return UserError(
+            f"The store {path} needs more memory than it may take: ask for less at once, or end other work here"
+        )
     if any(sign in words for sign in _DAMAGED):
         return UserError(f"The store {path} is damaged: put a file from backups/ back with `python -m db restore`")
     if "Cannot open file" in words:
@@ -366,11 +371,19 @@ def _roll_back(cursor: Cursor) -> None:
         cursor.execute("ROLLBACK")
 
 
-def _copy(cursor: Cursor, target: Path) -> None:
+def _copy(cursor: Cursor, target: Path) -> dict[str, int]:
+    """In one transaction, so that the rows counted are those copied, whatever is saved meanwhile."""
     source = rows_of(cursor, "SELECT current_database() AS name")[0]["name"]
     quoted = str(target).replace("'", "''")
     cursor.execute(f"ATTACH '{quoted}' AS copied (STORAGE_VERSION '{STORAGE}')")
     try:
+        cursor.execute("BEGIN")
+        counted = table_rows(cursor)
         cursor.execute(f'COPY FROM DATABASE "{source}" TO copied')
+        cursor.execute("COMMIT")
+    except BaseException:
+        _roll_back(cursor)
+        raise
     finally:
         cursor.execute("DETACH copied")
+    return counted

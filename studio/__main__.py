@@ -56,6 +56,7 @@ def _settings(address: str, port: int, identity: "Identity") -> dict[str, Any]:
         "server.enableAgentApi": False,
         "server.maxUploadSize": MAX_UPLOAD_MB,
         "browser.gatherUsageStats": False,
+        "logger.enableRich": False,  # it would print what an exception says past the log (studio/log.py)
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "theme.base": str(HERE / "theme.toml"),

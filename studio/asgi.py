@@ -16,6 +16,7 @@ from starlette.routing import Route
 from studio import identity, service, widgets
 from studio.door import Door, health, metrics
 from studio.ending import end_in_time
+from studio.log import keep_texts_out
 
 HOME = Path(os.environ.get("KARDIA_HOME", ".kardia"))
 IDENTITY = service.IDENTITY = identity.configured(HOME, os.environ)
@@ -33,6 +34,7 @@ async def _life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     service.start(HOME, demo=os.environ.get("KARDIA_DEMO") == "1")
     end_in_time()
     Thread(target=import_pages, name="import pages", daemon=True).start()
+    keep_texts_out()
     try:
         yield {}
     finally:

@@ -1,9 +1,7 @@
 """What the server process owns for its whole life: the open store, and the thread that reads runs into it."""
 
 import gc
-import sys
 import threading
-import traceback
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,10 +12,13 @@ from db.care import mark_new
 from db.demo import load_demo
 from db.history import tell_where
 from db.ingest import ingest
+from db.keeping import Schedule, keep_up, schedule
 from db.search_texts import prepare
 from db.store import Store
+from pipeline import faults
 from rubrics.errors import UserError
 from studio.identity import Identity
+from studio.log import log
 
 INGEST_EVERY_S = 1.0
 
@@ -27,11 +28,14 @@ _store: Store | None = None
 _stop = threading.Event()
 _ending = threading.Lock()  # the server's own end and the clock's (studio/ending.py) may come together
 _reader: threading.Thread | None = None
+_keeper: threading.Thread | None = None
+BACKUP_LOOK_S = 600.0
 
 
 def start(home: Path, demo: bool = False) -> Store:
     """Open the store of `home`, load demo content if asked, follow its runs. Raises UserError (StoreBusy)."""
-    global _store, _reader
+    global _store, _reader, _keeper
+    plan = schedule()
     tell_where(_page)
     _store = Store.open(home)
     if demo:
@@ -42,6 +46,8 @@ def start(home: Path, demo: bool = False) -> Store:
     _stop.clear()
     _reader = threading.Thread(target=_follow_runs, args=(_store,), name="ingest", daemon=True)
     _reader.start()
+    _keeper = threading.Thread(target=_keep_backups, args=(_store, plan), name="backups", daemon=True)
+    _keeper.start()
     return _store
 
 
@@ -69,6 +75,20 @@ def stop() -> None:
         _store = None
 
 
+def _keep_backups(opened: Store, plan: Schedule) -> None:
+    """A little after the start, then every ten minutes: is a backup due? A failed one is tried again then."""
+    wait = 20.0
+    while not _stop.wait(wait):
+        wait = BACKUP_LOOK_S
+        try:
+            if made := keep_up(opened, plan):
+                log("backup", file=made.name, bytes=made.stat().st_size)
+        except UserError as error:
+            log("backup_failed", why=str(error))
+        except Exception as error:
+            log("backup_failed", why=faults.without_text(error))
+
+
 def _page() -> str:
     """The page on which something is done, for the history; the studio itself where no page is open."""
     address = st.context.url if get_script_run_ctx(suppress_warning=True) else None
@@ -82,5 +102,5 @@ def _follow_runs(opened: Store) -> None:
             # Here, so that no page has to wait for it after a large import.
             prepare(opened)
             mark_new(opened)
-        except Exception:  # the reader must outlive one bad run directory; the next round tries again
-            traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # the reader must outlive one bad run directory; the next round tries again
+            log("reading_runs_failed", why=faults.without_text(error))

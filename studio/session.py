@@ -1,6 +1,6 @@
 """Who is here, and what may they do. The pages hide what would be refused; `db` refuses it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
 import streamlit as st
@@ -56,7 +56,8 @@ def vouched_address() -> str:
 def sign_in(person_id: str) -> None:
     """Be that person from now on. Only where people choose their names."""
     st.session_state.person_id = person_id
-    st.session_state.signed_in_at = now()
+    # A clock that went back must not leave somebody out who was signed out before.
+    st.session_state.signed_in_at = max(now(), sessions_since(service.store(), person_id) + timedelta(microseconds=1))
 
 
 def sign_out() -> None:
