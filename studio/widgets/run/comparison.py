@@ -92,7 +92,7 @@ def _overlay(store: Store, told: Mapping[str, Told], called: Mapping[str, str]) 
 def metrics_of(told: Mapping[str, Told], names: Mapping[str, str]) -> dict[str, str]:
     """Metric → its words: those that any of them logged and that we have words for, in the order of their charts."""
     metrics = pd.concat([one.metrics for one in told.values()])
-    logged = set(metrics["name"])
+    logged = set(metrics["name"].unique())
     panels = [*REWARD.values(), *criteria_panel(metrics, names).values(), *HEALTH.values(), *MACHINE.values()]
     order = [name for panel in panels for name in panel.metrics if name in logged]
     return {name: metric_word(name, names) for name in dict.fromkeys(order)}
@@ -173,8 +173,10 @@ def _table(rows: Mapping[str, Mapping[str, str]], called: Mapping[str, str], key
 
 
 def _links(store: Store, run_id: str, name: str) -> None:
-    with st.container(horizontal=True, gap="small", key=f"compared_{run_id}"):
-        st.page_link(PAGE, label=f"Open the run of {name}", icon=":material/play_circle:", query_params={"run": run_id})
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"compared_{run_id}"):
+        # A link to a page on which one is already is drawn as if it were chosen.
+        if st.button(f"Open {name}", key=f"open_{run_id}", type="tertiary", icon=":material/play_circle:"):
+            st.switch_page(PAGE, query_params={"run": run_id})
         if (store.home / "runs" / run_id / "outputs" / "model.json").is_file():
             asked = {"model": run_id}
             st.page_link("app_pages/models.py", label="Its model", icon=":material/model_training:", query_params=asked)

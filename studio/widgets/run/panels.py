@@ -39,9 +39,9 @@ REWARD: dict[str, Panel] = {
 }
 HEALTH: dict[str, Panel] = {
     "Spread within a group": Panel(
-        "Standard deviation of rewards",
-        {"reward_std": "Spread"},
-        (0.0, 0.73),
+        "Standard deviation",
+        {"reward_std": "Of the rewards", "advantage/std": "Of the advantages"},
+        from_zero=True,
         about="Advantages are differences within a group: without a spread there is nothing to learn from.",
     ),
     "Groups that teach nothing": Panel("Share of groups", {"frac_reward_zero_std": "Without a spread"}, _SHARE),

@@ -159,7 +159,7 @@ def audit_link(dialogue_id: str, turn_index: int) -> str:
 def _trained(run: RunDir) -> None:
     """The model, which weights it has, and how it learnt."""
     if (run.path / "outputs" / "model.json").is_file():
-        with st.container(horizontal=True, gap="small"):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             model = {"model": run.run_id}
             st.page_link(
                 "app_pages/models.py", label="Open the model", icon=":material/model_training:", query_params=model

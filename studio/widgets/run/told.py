@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from pipeline.rundir import RunDir
@@ -32,12 +33,16 @@ class Best(NamedTuple):
 
 @dataclass
 class Told:
-    """Everything told so far; `metrics` has step, name, value, where a step was told twice the later value."""
+    """Everything told so far; `metrics` has step, name, value, where a step was told twice the later value.
+
+    `drawn` keeps the charts of these metrics: a page looks every two seconds, and most often there is no new step.
+    """
 
     place: int = 0
     by_step: dict[int, dict[str, float]] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     best: Best | None = None
+    drawn: dict[str, go.Figure] = field(default_factory=dict)
     _frame: pd.DataFrame | None = None
 
     @property
@@ -45,7 +50,9 @@ class Told:
         """One row a step and metric."""
         if self._frame is None:
             rows = [(step, name, value) for step, own in self.by_step.items() for name, value in own.items()]
-            self._frame = pd.DataFrame(rows, columns=["step", "name", "value"])
+            frame = pd.DataFrame(rows, columns=["step", "name", "value"])
+            # Told apart by number and not by text: a long training has a hundred thousand rows.
+            self._frame = frame.astype({"name": "category"})
         return self._frame
 
     def take_in(self, event: dict[str, Any]) -> None:
@@ -54,6 +61,7 @@ class Told:
         if event["kind"] == "metric":
             self.by_step.setdefault(step, {}).update(event["metrics"])
             self._frame = None
+            self.drawn.clear()
         elif event["kind"] == "alert":
             # A resumed run takes steps again and tells of them again.
             kept = [one for one in self.alerts if (one.name, one.step) != (event["name"], step)]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from statistics import fmean
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from pipeline.live import span
@@ -18,6 +19,7 @@ from studio.widgets.run.told import Alert, Best, Told, told_of
 from studio.widgets.run.words import number
 
 _WINDOW = 5
+_ICONS = {"health": ":material/monitor_heart:", "machine": ":material/memory:"}
 # What an alert is called, and what one can do about it.
 _ALERTS = {
     "reward_hacking": (
@@ -47,7 +49,7 @@ def training(run: RunDir) -> None:
         return
     attention(told)
     figures(told)
-    training_charts(told.metrics, criterion_names(run))
+    training_charts(told.metrics, criterion_names(run), told.drawn)
     samples(run)
 
 
@@ -114,26 +116,36 @@ def criterion_names(run: RunDir) -> dict[str, str]:
         return {}
 
 
-def training_charts(metrics: pd.DataFrame, names: Mapping[str, str] | None = None) -> None:
-    """Charts of what was logged: the reward in sight, health and machine folded. Columns: step, name, value."""
+def training_charts(
+    metrics: pd.DataFrame, names: Mapping[str, str] | None = None, drawn: dict[str, go.Figure] | None = None
+) -> None:
+    """Charts of what was logged: the reward in sight, health and machine folded. Columns: step, name, value.
+
+    `drawn` are the charts that were drawn of the same metrics before, by title; new ones are put there.
+    """
+    drawn = {} if drawn is None else drawn
     shown = _logged({**REWARD, **criteria_panel(metrics, names or {})}, metrics)
     if "Reward" in shown:  # where answers are rewarded the loss hovers about 0 and says nothing
         shown.pop("Loss", None)
     if not shown:
         st.caption("No step has been logged yet.")
         return
-    _grid(metrics, shown)
+    _grid(metrics, shown, drawn)
     steps = metrics["step"].nunique()
     if steps > charts.POINTS:
         st.caption(f"Each point is the mean of about {steps / charts.POINTS:.0f} steps.")
     health = _logged(HEALTH, metrics)
-    _folded("Health", health_words(metrics), "training_health", ":material/monitor_heart:", metrics, health)
-    _folded("Judge, cost and machine", "", "training_machine", ":material/memory:", metrics, _logged(MACHINE, metrics))
+    told = f"Health: {words}" if (words := health_words(metrics)) else "Health"
+    machine = _logged(MACHINE, metrics)
+    for label, key, panels in ((told, "health", health), ("Judge, cost and machine", "machine", machine)):
+        if panels:
+            _folded(label, key, metrics, panels, drawn)
 
 
 def health_words(metrics: pd.DataFrame) -> str:
     """In one line, such as "answers of 112 tokens, 3 % cut off; 12 % of the groups teach nothing; KL 0.01"."""
-    newest = metrics.sort_values("step").groupby("name")["value"].agg(lambda own: own.tail(_WINDOW).mean())
+    last = metrics.sort_values("step").groupby("name", observed=True).tail(_WINDOW)
+    newest = last.groupby("name", observed=True)["value"].mean()
     told = []
     if "completions/mean_length" in newest:
         cut = newest.get("completions/clipped_ratio")
@@ -149,19 +161,16 @@ def health_words(metrics: pd.DataFrame) -> str:
     return "; ".join(told)
 
 
-def _folded(title: str, words: str, key: str, icon: str, metrics: pd.DataFrame, panels: dict[str, Panel]) -> None:
+def _folded(label: str, key: str, metrics: pd.DataFrame, panels: dict[str, Panel], drawn: dict[str, go.Figure]) -> None:
     """Charts that are drawn only once somebody unfolds them."""
-    if not panels:
-        return
-    label = f"{title}: {words}" if words else title
-    with st.expander(label, key=key, icon=icon, on_change="rerun") as fold:
+    with st.expander(label, key=f"training_{key}", icon=_ICONS[key], on_change="rerun") as fold:
         if fold.open:
-            _grid(metrics, panels)
+            _grid(metrics, panels, drawn)
 
 
 def _logged(panels: Mapping[str, Panel], metrics: pd.DataFrame) -> dict[str, Panel]:
     """The panels of which anything was logged, with those of their metrics that were."""
-    logged = set(metrics["name"])
+    logged = set(metrics["name"].unique())
     found = {
         title: panel._replace(metrics={name: words for name, words in panel.metrics.items() if name in logged})
         for title, panel in panels.items()
@@ -169,23 +178,25 @@ def _logged(panels: Mapping[str, Panel], metrics: pd.DataFrame) -> dict[str, Pan
     return {title: panel for title, panel in found.items() if panel.metrics}
 
 
-def _grid(metrics: pd.DataFrame, panels: dict[str, Panel]) -> None:
-    logged = set(metrics["name"])
+def _grid(metrics: pd.DataFrame, panels: dict[str, Panel], drawn: dict[str, go.Figure]) -> None:
     with st.grid(2, min_column_width=360):
         for title, panel in panels.items():
             with st.container():
                 st.markdown(f"**{title}**")
                 if panel.about:
                     st.caption(panel.about)
-                spreads = {name: spread for name, spread in panel.spreads.items() if spread in logged}
-                figure = charts.lines(metrics, panel.metrics, panel.axis, panel.ends, panel.from_zero, spreads)
-                charts.draw(figure, f"chart_{title}", alt_words(title, panel, metrics))
+                figure = drawn[title] = drawn.get(title) or _figure(metrics, panel)
+                charts.draw(figure, f"chart_{title}", alt_words(title, panel, figure))
 
 
-def alt_words(title: str, panel: Panel, metrics: pd.DataFrame) -> str:
-    """The chart in one sentence: each line's first and last value."""
-    told = []
-    for name, words in panel.metrics.items():
-        own = metrics[metrics["name"] == name].sort_values("step")["value"]
-        told.append(f"{words} from {own.iloc[0]:.3g} to {own.iloc[-1]:.3g}")
+def _figure(metrics: pd.DataFrame, panel: Panel) -> go.Figure:
+    logged = set(metrics["name"].unique())
+    spreads = {name: spread for name, spread in panel.spreads.items() if spread in logged}
+    return charts.lines(metrics, panel.metrics, panel.axis, panel.ends, panel.from_zero, spreads)
+
+
+def alt_words(title: str, panel: Panel, figure: go.Figure) -> str:
+    """The chart in one sentence: where each line begins and ends."""
+    lines = [line for line in figure.data if line.name in panel.metrics.values()]
+    told = [f"{line.name} from {line.y[0]:.3g} to {line.y[-1]:.3g}" for line in lines]
     return f"{title} over the steps of the training: {', '.join(told)}"
