@@ -51,6 +51,8 @@ def _settings(address: str, port: int, identity: "Identity") -> dict[str, Any]:
         "server.address": address,
         "server.port": port,
         "server.headless": True,
+        # Python collects garbage when there is some; after every run, all threads would wait for it.
+        "runner.postScriptGC": False,
         "server.fileWatcherType": "none",
         "server.allowedHosts": list(identity.hosts),
         "server.enableAgentApi": False,

@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.routing import Route
+from streamlit.runtime.app_session import AppSession
 
 from studio import identity, service, widgets
 from studio.door import Door, health, metrics
@@ -22,10 +23,20 @@ HOME = Path(os.environ.get("KARDIA_HOME", ".kardia"))
 IDENTITY = service.IDENTITY = identity.configured(HOME, os.environ)
 
 
+def watch_no_files() -> None:
+    """Keep Streamlit from watching source files, as `server.fileWatcherType` says.
+
+    Streamlit 1.67 forgets that setting for a session whose connection was lost and came back, and then looks through
+    every module after each of its runs: with 20 people a third of all processor time.
+    """
+    AppSession.register_file_watchers = lambda _: None  # type: ignore[assignment, method-assign]
+
+
 def import_pages() -> None:
     """Import what the pages are made of before the first of them is asked for: together they take over a second."""
     for module in pkgutil.walk_packages(widgets.__path__, f"{widgets.__name__}."):
         import_module(module.name)
+    service.keep_for_good()
 
 
 @asynccontextmanager
@@ -41,6 +52,7 @@ async def _life(_: st.App) -> AsyncIterator[dict[str, Any]]:
         service.stop()
 
 
+watch_no_files()
 app = st.App(
     Path(__file__).with_name("streamlit_app.py"),
     lifespan=_life,

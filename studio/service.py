@@ -40,15 +40,22 @@ def start(home: Path, demo: bool = False) -> Store:
     _store = Store.open(home)
     if demo:
         load_demo(_store)
-    # Streamlit collects garbage after every run of a page; what is here by now stays, and need not be looked at again.
-    gc.collect()
-    gc.freeze()
+    keep_for_good()
     _stop.clear()
     _reader = threading.Thread(target=_follow_runs, args=(_store,), name="ingest", daemon=True)
     _reader.start()
     _keeper = threading.Thread(target=_keep_backups, args=(_store, plan), name="backups", daemon=True)
     _keeper.start()
     return _store
+
+
+def keep_for_good() -> None:
+    """What is here by now stays and is not looked at again: Streamlit collects garbage after every run of a page.
+
+    With all that the pages import among it, that alone takes a tenth of a second, in which no other thread goes on.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def store() -> Store:
