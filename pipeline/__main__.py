@@ -87,6 +87,11 @@ COMMANDS: dict[str, Command] = {
         "walk --table rubric.tsv --inputs conversations.jsonl.gz --judge gpt --out out/walk",
         "pipeline.commands.walk",
     ),
+    "simulate": Command(
+        "whole conversations with simulated people: what each reply does to them, turn by turn",
+        "simulate --personas personas.tsv --person gpt --model out/sft/model --out out/simulated",
+        "pipeline.commands.simulate",
+    ),
     "worker": Command("take queued runs, oldest first; a preview beside one other", "worker --drain", _JOBS),
     "status": Command("say how a run fares", "status .kardia/runs/20261123-091204-score-3f9a", _JOBS),
     "cancel": Command("stop a run within ten seconds", "cancel .kardia/runs/20261123-091204-score-3f9a", _JOBS),

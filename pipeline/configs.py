@@ -217,8 +217,36 @@ class WalkConfig(_Config):
     table: str = Field("", description="the questions, as VERA-MH's rubric.tsv has them")
 
 
+class SimulateConfig(_Config):
+    """Whole conversations with a simulated person whose feeling, 0–100, is followed turn by turn (SAGE, RLVER)."""
+
+    person: str = Field("embedded", description="endpoint that plays the person")
+    assistant: str = Field("embedded", description="endpoint that answers, unless a model does")
+    model: str = Field("", description="a local model that answers: smollm2, tiny, a folder, a hub id, or a run id")
+    max_turns: int = Field(10, ge=1, le=40, description="answers in one conversation, at most; 10 in RLVER")
+    start: int = Field(40, ge=1, le=99, description="where the feeling stands at the beginning, 0 to 100")
+    success_at: int = Field(100, ge=1, le=100, description="a feeling as high ends the conversation as a success")
+    failure_at: int = Field(0, ge=0, le=99, description="a feeling as low ends it as a failure; 0 in RLVER")
+    temperature: float = Field(0.7, ge=0, le=2, description="sampling temperature of person and endpoint")
+    max_completion_length: int = Field(400, ge=8, description="tokens per answer")
+
+    @model_validator(mode="after")
+    def _ends_apart(self) -> "SimulateConfig":
+        if not self.failure_at < self.start < self.success_at:
+            raise ValueError("start must be above failure_at and below success_at")
+        return self
+
+
 Config = (
-    RegenerateConfig | ScoreConfig | SftConfig | GrpoConfig | EvaluateConfig | PreviewConfig | ProbeConfig | WalkConfig
+    RegenerateConfig
+    | ScoreConfig
+    | SftConfig
+    | GrpoConfig
+    | EvaluateConfig
+    | PreviewConfig
+    | ProbeConfig
+    | WalkConfig
+    | SimulateConfig
 )
 CONFIGS: dict[Stage, type[Config]] = {
     "regenerate": RegenerateConfig,
@@ -229,6 +257,7 @@ CONFIGS: dict[Stage, type[Config]] = {
     "preview": PreviewConfig,
     "probe": ProbeConfig,
     "walk": WalkConfig,
+    "simulate": SimulateConfig,
 }
 # Which purposes of rubric a stage takes: sft learns from dialogues alone, flags can be judged but earn no reward, and a
 # draft of any purpose can be tried.
@@ -241,6 +270,7 @@ RUBRIC_PURPOSES: dict[Stage, tuple[Purpose, ...]] = {
     "preview": ("score", "flags", "gate"),
     "probe": ("score", "flags"),
     "walk": ("flags",),
+    "simulate": (),
 }
 
 

@@ -32,7 +32,7 @@ Liveness = Literal["queued", "alive", "silent", "died", "finished"]
 
 SILENT_AFTER = timedelta(minutes=3)
 # Configuration options that name an endpoint; a wrong name is told at once and not by a failed job.
-_ENDPOINT_OPTIONS = {"user", "assistant", "evaluator", "judge", "second_judge", "embedder"}
+_ENDPOINT_OPTIONS = {"user", "person", "assistant", "evaluator", "judge", "second_judge", "embedder"}
 # Stages that look for unsafe turns, by a rubric of flags beside their own.
 FLAGGED: tuple[Stage, ...] = ("regenerate", "evaluate")
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent

@@ -35,8 +35,8 @@ from rubrics.errors import UserError
 from rubrics.load import dump_rubric, load_rubric
 from rubrics.schema import Rubric
 
-Stage = Literal["regenerate", "score", "sft", "grpo", "evaluate", "preview", "probe", "walk"]
-STAGES: tuple[Stage, ...] = ("regenerate", "score", "sft", "grpo", "evaluate", "preview", "probe", "walk")
+Stage = Literal["regenerate", "score", "sft", "grpo", "evaluate", "preview", "probe", "walk", "simulate"]
+STAGES: tuple[Stage, ...] = ("regenerate", "score", "sft", "grpo", "evaluate", "preview", "probe", "walk", "simulate")
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 FINISHED: frozenset[State] = frozenset({"done", "failed", "cancelled"})
 

@@ -31,7 +31,7 @@ Work = Callable[[RunDir, Path], None]
 T = TypeVar("T")
 
 # These fill a whole accelerator, so one runs at a time; the others wait for endpoints, not for the machine.
-GPU_STAGES: frozenset[Stage] = frozenset({"sft", "grpo", "evaluate"})
+GPU_STAGES: frozenset[Stage] = frozenset({"sft", "grpo", "evaluate", "simulate"})
 HEARTBEAT_S = 2.0
 LOOK_EVERY_S = 0.2
 EXIT_DONE, EXIT_MENDABLE, EXIT_OURS, EXIT_CANCELLED = 0, 1, 3, 130

@@ -27,6 +27,7 @@ MODULES: dict[Stage, str] = {
     "preview": "pipeline.preview",
     "probe": "pipeline.probing.run",
     "walk": "pipeline.walk.run",
+    "simulate": "pipeline.simulate.run",
 }
 _NUMBERS: dict[object, type[int] | type[float]] = {int: int, float: float, int | None: int, float | None: float}
 # Everything that only a new run can be told; an existing one has it in its request.

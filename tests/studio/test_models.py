@@ -161,3 +161,15 @@ def test_a_model_trained_past_the_gate_says_so_first_and_so_does_every_model_bui
         assert "Gate overridden by Dr\\. Ines Okafor" in at.warning[0].value
         told = texts(at)
         assert "&lt;i&gt;Only&lt;/i&gt; to try it. (What did not suffice: Safety has 0 labels)" in told
+
+
+def test_the_list_ranks_models_that_answered_the_same_turns(open_page: Open, store: Store) -> None:
+    first, second = run_dirs.trained(store, "sft"), run_dirs.trained(store)
+    run_dirs.evaluated(store, first.run_id)
+    run_dirs.evaluated(store, second.run_id)
+    run_dirs.evaluated(store, second.run_id, count=4)
+    boards = [frame.value for frame in open_page().dataframe]
+    assert sorted(len(board) for board in boards) == [2, 3], "four dialogues are not the same turns as eight"
+    whole = next(board for board in boards if len(board) == 3)
+    scores = [float(cell.split(" ")[0]) for cell in whole["Rubric score"]]
+    assert scores == sorted(scores, reverse=True)

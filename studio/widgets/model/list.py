@@ -10,6 +10,7 @@ from db import lineage, runs
 from db.store import Store
 from pipeline.rundir import FINISHED
 from studio import session
+from studio.widgets.model.leaderboard import leaderboard
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import amount, model_name, names, version_words, who_and_when
 
@@ -24,6 +25,7 @@ def model_list(store: Store) -> None:
         if session.allowed("try_model") and st.button("Try one", key="try_one", icon=":material/chat:"):
             st.switch_page(PAGE, query_params={"try": ""})
     st.fragment(run_every="2s" if _training(store) else None)(_models)(store)
+    leaderboard(store)
 
 
 def _training(store: Store) -> bool:

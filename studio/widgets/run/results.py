@@ -21,6 +21,7 @@ from studio.widgets.run.told import told_of
 from studio.widgets.run.training import training
 from studio.widgets.run.watch import watch
 from studio.widgets.run.words import OUTCOMES, amount, no_results, number
+from studio.widgets.simulate.view import simulations
 from studio.widgets.walk.view import walks
 
 
@@ -48,6 +49,8 @@ def results(store: Store, run: RunDir, request: Request) -> None:
         scorecard(run)
     elif request.stage == "walk":
         walks(run)
+    elif request.stage == "simulate":
+        simulations(store, run)
     else:
         _trained(run)
 

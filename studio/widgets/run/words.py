@@ -22,9 +22,11 @@ STAGE_WORDS: dict[Stage, str] = {
     "preview": "Try a draft",
     "probe": "Probe a rubric",
     "walk": "Walk conversations",
+    "simulate": "Simulate people",
 }
-# A rubric is tried and probed from its own page, where its text is; walks begin on the command line.
-STARTED_HERE: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in ("preview", "probe", "walk"))
+# A rubric is tried and probed from its own page, where its text is; walks and simulations begin on the command line.
+_BEGUN_ELSEWHERE: tuple[Stage, ...] = ("preview", "probe", "walk", "simulate")
+STARTED_HERE: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in _BEGUN_ELSEWHERE)
 ABOUT: dict[Stage, str] = {
     "regenerate": "A model plays the person, another answers, and a judge sends answers back until they pass the gate "
     "rubric. Gives new dialogues.",
@@ -35,6 +37,7 @@ ABOUT: dict[Stage, str] = {
     "probe": "Answers are rewritten so that they deserve no more (flattery, padding, instructions to the judge), and "
     "judged beside what they were. Gives what can be earned without merit.",
     "walk": "Whole conversations are led through branching questions, each answer to the next. Gives a band each.",
+    "simulate": "A model talks with simulated people, whose feeling is followed turn by turn. Gives conversations.",
     "preview": "A few turns are judged by a draft and by its approved version, side by side. Gives no rewards.",
 }
 
