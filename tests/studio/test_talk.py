@@ -91,6 +91,16 @@ def test_each_model_reads_its_own_past(app: AppTest, sign_in: SignIn, judge: Non
     assert sorted(pasts) == sorted([["One.", HOSTILE, "Two."], ["One.", spans("sad", "I hear you."), "Two."]])
 
 
+def test_another_model_in_the_address_begins_another_talk(app: AppTest, sign_in: SignIn, judge: None) -> None:
+    at = opened(app, sign_in, PAGE, "ravi", **{"try": "tiny"})
+    at.chat_input(key="try_said").set_value("It hurts.").run()
+    at = settled(at)
+    at.query_params["try"] = "smollm2"
+    at.run()
+    assert "talk" not in at.session_state
+    assert at.selectbox(key="try_model").value == "smollm2"
+
+
 def test_only_what_is_sent_is_kept_and_others_find_it(app: AppTest, sign_in: SignIn, judge: None) -> None:
     before = dialogues.count(service.store(), Filter())
     at = opened(app, sign_in, PAGE, "ravi", **{"try": "tiny"})

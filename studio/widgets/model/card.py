@@ -50,7 +50,7 @@ def facts(card: Mapping[str, Any], known: Mapping[str, str]) -> list[tuple[str, 
 
 def _base(card: Mapping[str, Any]) -> str:
     base = card.get("base") or {}
-    name = str(base.get("name") or model_name(str(card.get("base_model") or "")))
+    name = model_name(str(base.get("name") or card.get("base_model") or ""))
     return f"{name}, licence {base['licence']}" if base.get("licence") else name
 
 

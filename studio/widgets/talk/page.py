@@ -28,7 +28,7 @@ def try_page(store: Store) -> None:
         st.info(f"Models are tried by psychologists and researchers. Here: {', '.join(able)}.", icon=":material/info:")
         return
     _what_this_is()
-    talk: Talk | None = st.session_state.get(_TALK)
+    talk = _going_on()
     title = "Set-up" if talk is None else _in_short(talk)
     # By another key once it has begun, or it would stay as open as it was.
     key = "try_setup" if talk is None else "try_begun"
@@ -48,6 +48,16 @@ def try_page(store: Store) -> None:
     if typed and typed.strip():
         _say(store, talk, typed.strip(), bench)
     st.fragment(run_every="1s" if talk.is_awaited else None)(_conversation)(talk, talk.is_awaited)
+
+
+def _going_on() -> Talk | None:
+    """The talk of this session, unless the address asks for another model."""
+    talk: Talk | None = st.session_state.get(_TALK)
+    asked = st.query_params.get("try", "")
+    if talk and asked and asked not in talk.models:
+        _forget()
+        return None
+    return talk
 
 
 def _what_this_is() -> None:

@@ -6,6 +6,7 @@ from html import escape
 import streamlit as st
 
 from db import tried
+from pipeline.endpoints import load_endpoints
 from pipeline.reply_judge import Judged
 from pipeline.spans import fault, find_marks, read_spans
 from pipeline.turns import Message
@@ -83,8 +84,15 @@ def _reward(judged: Judged, bench: Bench) -> None:
     if reward.outcome != "scored":
         whole = f"No reward: {OUTCOMES.get(reward.outcome, 'not judged').lower()}"
     head, ledger = expanded_html(reward, judged.verdicts, as_asked(bench.rubric))
-    body = f"{head}{ledger}{_dim(f'Judge: {bench.judge}')}"
+    body = f"{head}{ledger}{_dim(_judge_words(bench.judge))}"
     st.html(f'<details class="kardia-fold"><summary><b>{escape(whole)}</b></summary>{body}</details>')
+
+
+def _judge_words(judge: str) -> str:
+    """Who judged, and whether that one is too weak to."""
+    known = load_endpoints(service.home()).get(judge)
+    weak = ", a weak model. Do not take its scores for a judgement" if known and known.weak else ""
+    return f"Judge: {judge}{weak}."
 
 
 def _send(talk: Talk, model: str, place: int, shortcut: str | None) -> None:
@@ -105,8 +113,6 @@ def _send(talk: Talk, model: str, place: int, shortcut: str | None) -> None:
         icon=":material/outbox:",
         type="tertiary" if shortcut is None else "secondary",
         shortcut=shortcut,
-        help="Keeps this conversation up to this reply as a dialogue in the store, with its origin. "
-        "Nothing else that is typed here is kept.",
     )
     if pressed:
         _sent(talk, model, place)
