@@ -166,13 +166,13 @@ class quiet:
         sys.stdout = self._out
 
 
-def serve(told: Any) -> None:
-    """A judge that answers any schema after LATENCY_S; tells its port."""
+def serve(told: Any, latency_s: float = LATENCY_S) -> None:
+    """A judge that answers any schema after so long; tells its port."""
     import asyncio
 
     async def answer(request: web.Request) -> web.Response:
         body = await request.json()
-        await asyncio.sleep(LATENCY_S)
+        await asyncio.sleep(latency_s)
         asked = body["response_format"]["json_schema"]["schema"]["required"]
         score = 1 + len(body["messages"][-1]["content"]) % 5
         text = json.dumps({criterion: {"reason": "It says so.", "score": score} for criterion in asked})

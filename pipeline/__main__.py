@@ -94,11 +94,20 @@ COMMANDS: dict[str, Command] = {
     ),
     "worker": Command("take queued runs, oldest first; a preview beside one other", "worker --drain", _JOBS),
     "status": Command("say how a run fares", "status .kardia/runs/20261123-091204-score-3f9a", _JOBS),
-    "cancel": Command("stop a run within ten seconds", "cancel .kardia/runs/20261123-091204-score-3f9a", _JOBS),
+    "cancel": Command(
+        "stop a run within ten seconds; a training saves its last step first, within thirty",
+        "cancel .kardia/runs/20261123-091204-score-3f9a",
+        _JOBS,
+    ),
     "resume": Command(
         "queue a failed or cancelled run again; it goes on from what it saved",
         "resume .kardia/runs/20261123-091204-score-3f9a",
         _JOBS,
+    ),
+    "submit": Command(
+        "hand a queued training to another machine by ssh, Slurm or Ray Jobs",
+        "submit /shared/out/grpo --via slurm --gpus 8 --sharding fsdp2",
+        "pipeline.commands.submit",
     ),
     "endpoint": Command("serve the embedded model, or check endpoints", "endpoint check embedded", _JOBS),
 }

@@ -140,7 +140,7 @@ class GrpoConfig(TrainingConfig):
     )
     temperature: float = Field(1.0, gt=0, le=2, description="sampling temperature of the policy")
     rollouts: Literal["hf", "continuous", "vllm"] = Field(
-        "hf", description="who samples: transformers, its continuous batching (CUDA), or a vLLM server (CUDA)"
+        "hf", description="who samples: hf (transformers), its continuous batching, or a vLLM server (needs CUDA)"
     )
     vllm_url: str = Field("http://127.0.0.1:8000", description="address of the vLLM server, for rollouts by vllm")
     save_steps: int = Field(2, ge=1, description="steps between checkpoints")

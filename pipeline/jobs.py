@@ -31,6 +31,7 @@ from rubrics.schema import Rubric
 Liveness = Literal["queued", "alive", "silent", "died", "finished"]
 
 SILENT_AFTER = timedelta(minutes=3)
+STOPS_WITHIN_S, SAVES_WITHIN_S = 8.0, 28.0
 # Configuration options that name an endpoint; a wrong name is told at once and not by a failed job.
 _ENDPOINT_OPTIONS = {"user", "person", "assistant", "evaluator", "judge", "second_judge", "embedder"}
 # Stages that look for unsafe turns, by a rubric of flags beside their own.
@@ -149,8 +150,9 @@ def end(run: RunDir, how: End, expected: Literal["queued", "running"] = "running
     return True
 
 
-def cancel(run: RunDir, grace_s: float = 8.0) -> None:
+def cancel(run: RunDir, grace_s: float | None = None) -> None:
     """Stop a run: a queued one at once; a running one is asked (mark and SIGTERM) and after `grace_s` seconds killed.
+    Without it that is 8 seconds, and 28 for a training, which first saves its last step.
 
     Comes back when the run has ended, at most two seconds after the grace. Raises UserError when it had finished
     already, or is alive on another machine, where only the mark can reach it.
@@ -160,6 +162,8 @@ def cancel(run: RunDir, grace_s: float = 8.0) -> None:
     status = run.status()
     if status.state in FINISHED:
         raise UserError(f"{run.run_id}: is {status.state} already, there is nothing to cancel")
+    if grace_s is None:
+        grace_s = SAVES_WITHIN_S if run.request().stage in ("sft", "grpo") else STOPS_WITHIN_S
     run.ask_to_cancel()
     if is_here(status):
         # To the job alone: a server it started must go on answering while the job saves what it has.

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, TypeVar
 from pipeline import faults, processes
 from pipeline.collector import look_less_often
 from pipeline.provenance import code_version
+from pipeline.ranks import follow, rank
 from pipeline.rundir import RunDir, Stage, State, utc_now
 from rubrics.errors import UserError
 
@@ -70,9 +71,14 @@ def check_cancel(run: RunDir) -> None:
 def execute(run: RunDir, home: Path, work: Work) -> int:
     """Run `work(run, home)` as the next attempt of a queued run and give the exit code. Main thread only (signals).
 
+    Of several processes that train together only the first counts as the run; the others follow it (`pipeline.ranks`).
+
     Raises UserError when the run is not queued, or when how it ended cannot be written down.
     """
     look_less_often()
+    if rank() > 0:
+        work(follow(run), home)
+        return EXIT_DONE
     with _signals_leave_the_mark(run):
         _claim(run)
         with _heartbeat(run):

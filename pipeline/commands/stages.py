@@ -13,6 +13,7 @@ from pipeline.commands.suite import fill_in, hold_to_limits, read_suite
 from pipeline.configs import CONFIGS, RUBRIC_PURPOSES
 from pipeline.gate import read_gate
 from pipeline.inputs import read_inputs
+from pipeline.ranks import laid_out, rank
 from pipeline.rundir import RunDir, Stage
 from pipeline.stage import EXIT_DONE, execute
 from rubrics.errors import UserError
@@ -42,7 +43,16 @@ def run(stage: Stage, parser: ArgumentParser, words: list[str]) -> int:
     if suite:
         fill_in(suite, parser, asked)
     _check_usage(stage, parser, asked)
+    if getattr(asked, "check", False):
+        from pipeline.commands.checking import check
+
+        return check(stage, asked)
+    if rank() > 0 and asked.out:
+        return execute_here(laid_out(asked.out.resolve()), asked.home)
     run_dir = _existing(asked.run_dir, stage) if asked.run_dir else _new(stage, asked)
+    if getattr(asked, "queue", False):
+        print(f"queued: {run_dir.path}")
+        return EXIT_DONE
     code = execute_here(run_dir, asked.home)
     return code if code != EXIT_DONE or not suite else hold_to_limits(suite, run_dir)
 
@@ -52,6 +62,8 @@ def execute_here(run: RunDir, home: Path) -> int:
     module = MODULES[run.request().stage]
     # Imported inside, so that the run says "running" before a trainer has loaded, and a failed import is in its log.
     code = execute(run, home, lambda run, home: import_module(module).run(run, home))
+    if rank() > 0:
+        return code
     status = run.status()
     if code == EXIT_DONE:
         said = f" ({status.message})" if status.message else ""
@@ -81,6 +93,11 @@ def _add_arguments(stage: Stage, parser: ArgumentParser) -> None:
     if stage == "evaluate":
         told = "dialogues, rubrics, options and limits of an evaluation, YAML; exit 1 where a limit is not kept"
         parser.add_argument("--suite", type=Path, metavar="FILE", help=told)
+    if stage in ("sft", "grpo"):
+        told = "look at everything that the run needs, print it as a list, and start nothing; 1 where something fails"
+        parser.add_argument("--check", action="store_true", help=told)
+        told = "lay the run out and start nothing: for `python -m pipeline submit`, or a launcher of your own"
+        parser.add_argument("--queue", action="store_true", help=told)
     parser.add_argument("--reason", help="why this run, kept with it")
     parser.add_argument("--seed", type=int, help="seed of whatever is drawn at random; 0")
     add_home(parser)
@@ -116,13 +133,18 @@ def _existing(path: Path, stage: Stage) -> RunDir:
     return run
 
 
+def asked_for(stage: Stage, asked: Namespace) -> dict[str, Any]:
+    """The options that were given on the command line."""
+    config = {name: getattr(asked, name) for name in CONFIGS[stage].model_fields}
+    return {name: value for name, value in config.items() if value is not None}
+
+
 def _new(stage: Stage, asked: Namespace) -> RunDir:
-    config: dict[str, Any] = {name: getattr(asked, name) for name in CONFIGS[stage].model_fields}
     gate = read_gate(asked.gate) if getattr(asked, "gate", None) else None
     return jobs.submit(
         asked.home,
         stage,
-        {name: value for name, value in config.items() if value is not None},
+        asked_for(stage, asked),
         inputs=read_inputs(asked.inputs),
         rubric=load_rubric(asked.rubric) if RUBRIC_PURPOSES[stage] else None,
         reference=gate.rubric if gate else None,

@@ -5,14 +5,17 @@ import random
 import time
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from pipeline.ranks import processes, rank
 from pipeline.rundir import RunDir
 from pipeline.stage import check_cancel
 from pipeline.train import alerts, checkpoints
@@ -120,7 +123,7 @@ class Keeper(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """A sealed checkpoint has all its rows on disk: rows first, then the seal."""
         self._book.write()
-        checkpoints.seal(checkpoints.checkpoint(self._run, state.global_step))
+        self._seal(checkpoints.checkpoint(self._run, state.global_step))
 
     def keep_last_step(self, trainer: Trainer) -> None:
         """Save the state after the last whole step, from the middle of the next one, of which nothing has touched the
@@ -133,7 +136,14 @@ class Keeper(TrainerCallback):
             return
         self._after_step.restore()
         trainer._save_checkpoint(cast(nn.Module, trainer.model), trial=None)  # there is no public way in
-        checkpoints.seal(folder)
+        self._seal(folder)
+
+    def _seal(self, folder: Path) -> None:
+        """Once every process has written its part."""
+        if processes() > 1:
+            dist.barrier()
+        if rank() == 0:
+            checkpoints.seal(folder)
 
     def _progress(self, state: TrainerState) -> None:
         self._run.update_status(done=state.global_step, total=state.max_steps, unit="steps", **self._book.spent())

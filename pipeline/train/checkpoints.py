@@ -39,7 +39,9 @@ def is_whole(folder: Path) -> bool:
 
 
 def newest_whole(run: RunDir) -> Path | None:
-    """The whole checkpoint with the most steps, or None. What is not whole is deleted: nothing can use it."""
+    """The whole checkpoint with the most steps, or None. What is not whole is deleted: nothing can use it. Of several
+    processes only the first may ask.
+    """
     for folder in sorted(folder_of(run).glob("checkpoint-*"), key=step_of, reverse=True):
         if is_whole(folder):
             return folder

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
-from pipeline.configs import TrainingConfig
+from pipeline.configs import GrpoConfig, TrainingConfig
 from pipeline.emotions import GROUP_OF
 from pipeline.holdout import Parts
 from pipeline.prompts import assistant_messages, pipe_form
@@ -66,6 +66,7 @@ def select(inputs: pd.DataFrame, build: Build, need: int | None, seed: int) -> S
             break
     if not rows:
         reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in skipped.items()) or "no answers"
+        reasons += f", the longest has {longest} tokens" if longest else ""
         raise UserError(f"inputs.parquet: no turn can be used ({reasons}); choose dialogues with answers in four spans")
     cut = sum(row.pop("cut", False) for row in rows)
     return Selection(rows, len(rows) + sum(skipped.values()), cut, skipped, longest)
@@ -79,6 +80,12 @@ def refuse_too_long(selection: Selection, config: TrainingConfig, room: int) -> 
             f"{count} of {selection.looked_at} turns do not fit in {room} tokens, the longest has {selection.longest}; "
             f"take a model or a limit with more room, or leave them out with --too-long leave_out"
         )
+
+
+def rows_needed(config: TrainingConfig) -> int | None:
+    """How many rows the run can use at most; None where it goes over all of them."""
+    group = config.num_generations if isinstance(config, GrpoConfig) else 1
+    return config.max_steps * config.batch_size // group or None
 
 
 def steps_of(config: TrainingConfig, an_epoch: float) -> int:

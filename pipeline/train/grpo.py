@@ -1,39 +1,58 @@
 """Rubric-ERL: group-relative policy optimisation on format, emotion and rubric rewards (Kardia-R1, second stage)."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig as TrlConfig
 
+from pipeline.checks import Check, plan_of
 from pipeline.configs import GrpoConfig
 from pipeline.embedded import connect
 from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
 from pipeline.gate import check_gate
 from pipeline.holdout import Parts, hold_out
-from pipeline.judge import Verdict
-from pipeline.rewards import Reward, needs_judge
+from pipeline.ranks import processes, rank
+from pipeline.rewards import needs_judge
 from pipeline.rundir import RunDir
-from pipeline.train import adapter, checkpoints, data, loop
+from pipeline.train import adapter, checkpoints, data, fit, loop
 from pipeline.train.book import SampleBook
 from pipeline.train.callbacks import Keeper
+from pipeline.train.exchange import JudgedByFirst, load_together, meet, of_first
 from pipeline.train.keeping import keep_model
-from pipeline.train.looks import Held, Looks, choose
-from pipeline.train.models import Loaded, load_model
+from pipeline.train.looks import Held, Looks, can_look, choose
+from pipeline.train.models import Loaded
 from pipeline.train.prefix import SharedPrompts
 from pipeline.train.reward import RubricErlReward
 from pipeline.train.rollouts import rollout_arguments
 from pipeline.train.second import Judges, SecondJudge
-from pipeline.turns import Turn, spread, turns_of
+from pipeline.turns import spread, turns_of
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
+
+
+class Staged(NamedTuple):
+    """All that a training needs, found and checked. `second` looks on; None where nobody does, or not here."""
+
+    run: RunDir
+    home: Path
+    config: GrpoConfig
+    rubric: Rubric
+    judge: Endpoint
+    second: Endpoint | None
+    loaded: Loaded
+
+    @property
+    def cache(self) -> Path:
+        """Where verdicts are kept that were paid for."""
+        return self.home / "cache" / "verdicts.sqlite"
 
 
 def run(run: RunDir, home: Path) -> None:
@@ -42,25 +61,28 @@ def run(run: RunDir, home: Path) -> None:
     Raises UserError for a model, dialogues or a judge that cannot be used, Cancelled when asked to stop.
     """
     config = read_config(run)
-    with connect(endpoint(home, config.judge), home) as judge, _second(config, home) as second:
-        rubric, request = run.rubric(), run.request()
-        is_judged = needs_judge(rubric)
-        check_gate(rubric, request.rubric, judge.judge_id, request.calibration, request.override, is_judged)
-        if is_judged:
-            judge = ready(judge, home)
-        loaded = load_model(config.model, home)
-        judges = Judges(judge, second) if second and is_judged else None
-        _train(run, config, loaded, rubric, judge, home, judges)
+    meet()
+    checks = fit.begin(run, plan_of(run, home, config))
+    rubric, request = run.rubric(), run.request()
+    is_judged = needs_judge(rubric)
+    with _live(config.judge, home) as judge, _live(config.second_judge if is_judged else "", home) as second:
+        judge_id = endpoint(home, config.judge).judge_id
+        check_gate(rubric, request.rubric, judge_id, request.calibration, request.override, is_judged)
+        if is_judged and judge:
+            judge, second = ready(judge, home), second and ready(second, home)
+            checks.append(Check("Judge", "ok", f"{judge.name} answers; what a step takes is measured in the first"))
+        loaded = load_together(config.model, home)
+        _train(Staged(run, home, config, rubric, judge or endpoint(home, config.judge), second, loaded), checks)
 
 
 @contextmanager
-def _second(config: GrpoConfig, home: Path) -> Iterator[Endpoint | None]:
-    """The second judge, live, once it has answered; None where none is asked for."""
-    if not config.second_judge:
+def _live(name: str, home: Path) -> Iterator[Endpoint | None]:
+    """An endpoint, live; None where none is named, and in every process but the first, which alone asks."""
+    if not name or rank() > 0:
         yield None
         return
-    with connect(endpoint(home, config.second_judge), home) as second:
-        yield ready(second, home)
+    with connect(endpoint(home, name), home) as live:
+        yield live
 
 
 def read_config(run: RunDir) -> GrpoConfig:
@@ -83,7 +105,7 @@ def arguments(run: RunDir, config: GrpoConfig, steps: int, parameters: int = 0) 
     # A group's answers have one prompt, so little of them is padding, and it is read once for all of them.
     shared = loop.shared_arguments(run, config, steps, parameters, at_once=config.num_generations)
     return TrlConfig(
-        **shared,
+        **{**shared, **rollout_arguments(config)},
         num_generations=config.num_generations,
         # One generation and one update per step, so that a checkpoint may lie on any step: resuming is exact there.
         steps_per_generation=shared["gradient_accumulation_steps"],
@@ -107,75 +129,75 @@ def arguments(run: RunDir, config: GrpoConfig, steps: int, parameters: int = 0) 
         shuffle_dataset=True,
         disable_dropout=True,
         remove_unused_columns=False,
-        **rollout_arguments(config),
         log_completions=False,
     )
 
 
-def _train(
-    run: RunDir,
-    config: GrpoConfig,
-    loaded: Loaded,
-    rubric: Rubric,
-    judge: Endpoint,
-    home: Path,
-    judges: Judges | None,
-) -> None:
-    resumed_from = checkpoints.newest_whole(run)
-    steps = checkpoints.step_of(resumed_from) if resumed_from else 0
-    book = SampleBook(run, first=steps * config.batch_size)
-    reward = RubricErlReward(run, judge, rubric, home / "cache" / "verdicts.sqlite", book)
-    reward.recount(steps)
+def _train(staged: Staged, checks: list[Check]) -> None:
+    run, config, loaded = staged.run, staged.config, staged.loaded
+    resumed_from = of_first(lambda: checkpoints.newest_whole(run))
+    steps_before = checkpoints.step_of(resumed_from) if resumed_from else 0
+    book = SampleBook(run, first=steps_before * config.batch_size)
+    reward = RubricErlReward(run, staged.judge, staged.rubric, staged.cache, book)
+    reward.recount(steps_before)
+    shared = JudgedByFirst(reward) if processes() > 1 else None
     keeper = Keeper(run, reward)
-    looking_on: list[TrainerCallback] = []
-    if judges:
-        second = SecondJudge(run, config, rubric, judges, home / "cache" / "verdicts.sqlite", loaded, keeper.tell)
-        looking_on = [second.on(spread(list(turns_of(run.inputs())), config.second_turns))]
     parts = hold_out(run.inputs(), config, run.request().seed)
-    prompts, steps = _prompts(run, config, loaded, rubric, parts)
-    looks = _looks(run, config, loaded, parts, keeper)
+    prompts, steps = _prompts(staged, parts, checks)
+    looks = _looks(staged, parts, keeper)
     trainer = SharedPrompts(
         model=loaded.model,
-        reward_funcs=[cast(Any, reward)],  # TRL awaits it; its annotation knows functions only
+        reward_funcs=[cast(Any, shared or reward)],  # TRL awaits it; its annotation knows functions only
         args=arguments(run, config, steps, loaded.model.num_parameters()),
         train_dataset=prompts,
         processing_class=loaded.tokenizer,
         peft_config=adapter.peft_config(config),
-        callbacks=[keeper, *looks, *looking_on],
+        callbacks=[keeper, *looks, *_looking_on(staged, keeper)],
     )
+    ask = shared.run if shared else partial(_on_loop_of, trainer)
     for look in looks:
-        look.by(trainer, partial(_rewards, reward, trainer))
+        look.by(trainer, lambda turns: ask(reward.of(turns)))
     try:
         loop.train(run, trainer, keeper, resumed_from)
     finally:
-        asyncio.run_coroutine_threadsafe(reward.close(), trainer.async_loop).result(timeout=5)
+        ask(reward.close())
     reward.write()
     keep_model(run, config, trainer, loaded)
 
 
-def _looks(run: RunDir, config: GrpoConfig, loaded: Loaded, parts: Parts, keeper: Keeper) -> list[Looks]:
+def _on_loop_of(trainer: Any, work: Coroutine[Any, Any, Any]) -> Any:
+    """Await something where the trainer awaits rewards: the judge's connections belong there."""
+    return asyncio.run_coroutine_threadsafe(work, trainer.async_loop).result()
+
+
+def _looks(staged: Staged, parts: Parts, keeper: Keeper) -> list[Looks]:
     """Who tries the model on people it does not learn from; nobody where none are held out."""
-    turns = choose(parts.held, config)
-    held = Held(turns, parts.persons)
-    return [Looks(run, config, loaded, held, config.max_completion_length, keeper.tell)] if turns else []
+    turns = choose(parts.held, staged.config)
+    if not turns or not can_look():
+        return []
+    held, limit = Held(turns, parts.persons), staged.config.max_completion_length
+    return [Looks(staged.run, staged.config, staged.loaded, held, limit, keeper.tell)]
 
 
-def _rewards(
-    reward: RubricErlReward, trainer: Any, turns: Sequence[Turn]
-) -> Sequence[tuple[Reward, Sequence[Verdict]]]:
-    """Rewards and verdicts of answers that it does not learn from, by the connections to the judge that are open."""
-    return asyncio.run_coroutine_threadsafe(reward.of(turns), trainer.async_loop).result()
+def _looking_on(staged: Staged, keeper: Keeper) -> list[TrainerCallback]:
+    """The second judge's looks, where there is one."""
+    if staged.second is None or not can_look():
+        return []
+    judges = Judges(staged.judge, staged.second)
+    second = SecondJudge(staged.run, staged.config, staged.rubric, judges, staged.cache, staged.loaded, keeper.tell)
+    return [second.on(spread(list(turns_of(staged.run.inputs())), staged.config.second_turns))]
 
 
-def _prompts(run: RunDir, config: GrpoConfig, loaded: Loaded, rubric: Rubric, parts: Parts) -> tuple[Dataset, int]:
+def _prompts(staged: Staged, parts: Parts, checks: list[Check]) -> tuple[Dataset, int]:
     """Prompts, none longer than the model's context leaves beside the answer, and how many steps go over them."""
-    room = loaded.model.config.get_text_config().max_position_embeddings - config.max_completion_length
-    room = min(room, config.max_prompt or room)
-    in_a_step = config.batch_size // config.num_generations
-    build = data.grpo_row(loaded.tokenizer, room, gold_needed=rubric.reward.emotion > 0)
-    chosen = data.select(parts.train, build, config.max_steps * in_a_step or None, run.request().seed)
+    run, config, loaded = staged.run, staged.config, staged.loaded
+    room = fit.room_of(config, loaded.model.config.get_text_config().max_position_embeddings)
+    build = data.grpo_row(loaded.tokenizer, room, gold_needed=staged.rubric.reward.emotion > 0)
+    chosen = data.select(parts.train, build, data.rows_needed(config), run.request().seed)
     data.tell(run, chosen, parts)
+    fit.tell(run, [*checks, fit.told(chosen, config, room)])
     data.refuse_too_long(chosen, config, room)
+    in_a_step = config.batch_size // config.num_generations
     # The trainer passes over what does not fill a step, so fewer prompts than one step takes come more than once.
     rows = list(islice(cycle(chosen.rows), max(in_a_step, len(chosen.rows))))
     return Dataset.from_list(rows), data.steps_of(config, len(rows) // in_a_step)

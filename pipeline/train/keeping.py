@@ -11,6 +11,7 @@ import yaml
 from transformers import Trainer
 
 from pipeline.configs import TrainingConfig
+from pipeline.ranks import rank
 from pipeline.rundir import RunDir, write_whole
 from pipeline.train import adapter, checkpoints
 from pipeline.train.looks import Best, best_folder, best_of
@@ -29,6 +30,9 @@ def keep_model(run: RunDir, config: TrainingConfig, trainer: Trainer, loaded: Lo
     Where the run validated these are the weights of its best look, unless it was told to keep the last ones.
     """
     folder, half = run.path / "model", run.path / f".model.{os.getpid()}"
+    if rank() > 0:
+        trainer.save_model(str(half))  # gives its part of the weights, where these are in pieces, and writes nothing
+        return
     best = best_of(run) if config.keep == "best" else None
     try:
         _write_weights(run, config, trainer, loaded, half, best)

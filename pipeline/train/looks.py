@@ -17,6 +17,7 @@ The metric that decides is validation/reward in GRPO (higher is better) and vali
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from pipeline.configs import TrainingConfig
 from pipeline.judge import Verdict, verdict_frame
+from pipeline.ranks import rank
 from pipeline.rewards import emotion_reward, format_reward
 from pipeline.rewards.combine import Reward
 from pipeline.rundir import RunDir
@@ -151,6 +153,14 @@ class Looks(TrainerCallback):
 def choose(held: pd.DataFrame, config: TrainingConfig) -> list[Turn]:
     """The turns to try the model on, as evenly over the held-out dialogues as can be; always the same ones."""
     return spread(list(turns_of(held)), config.validation_turns)
+
+
+def can_look() -> bool:
+    """Whether this process tries the model: the first one, unless the weights lie in pieces among several (ZeRO-3,
+    FSDP), so that none of them has a model to ask.
+    """
+    sharded = {"ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"}
+    return rank() == 0 and not any(os.environ.get(name, "").lower() in ("true", "1") for name in sharded)
 
 
 def decides(config: TrainingConfig) -> tuple[str, int]:

@@ -8,12 +8,13 @@ from torch import nn
 from transformers import Trainer
 
 from pipeline.configs import TrainingConfig
+from pipeline.ranks import processes, rank
 from pipeline.rundir import RunDir
 from pipeline.stage import Cancelled
 from pipeline.train import checkpoints
 from pipeline.train.callbacks import Keeper, stop_when_asked
+from pipeline.train.exchange import StopTogether
 from pipeline.train.manifest import write_manifest
-from pipeline.train.ranks import processes
 from rubrics.errors import UserError
 
 # Above so many weights activations are computed anew on a GPU rather than kept.
@@ -82,8 +83,12 @@ def train(run: RunDir, trainer: Trainer, keeper: Keeper, resumed_from: Path | No
     """Train to the last step. What stops it on the way (a cancel, a judge that is down) finds the last step saved."""
     arguments = trainer.args.to_sanitized_dict()
     run.append_event("config", arguments=arguments)
-    write_manifest(run, arguments)
-    stop_when_asked(cast(nn.Module, trainer.model), run)
+    if rank() == 0:
+        write_manifest(run, arguments)
+    if processes() == 1:
+        stop_when_asked(cast(nn.Module, trainer.model), run)
+    else:
+        trainer.add_callback(StopTogether(run))
     try:
         trainer.train(resume_from_checkpoint=str(resumed_from) if resumed_from else None)
     except (Cancelled, UserError):

@@ -20,8 +20,8 @@ import torch
 
 from pipeline import provenance
 from pipeline.holdout import persons
+from pipeline.ranks import processes
 from pipeline.rundir import RunDir, write_whole
-from pipeline.train.ranks import processes
 
 NAME = "manifest.json"
 

@@ -7,15 +7,17 @@ from datasets import Dataset
 from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from pipeline.checks import plan_of
 from pipeline.configs import SftConfig
 from pipeline.holdout import Parts, hold_out
 from pipeline.rundir import RunDir
 from pipeline.spans import fault
-from pipeline.train import adapter, checkpoints, data, loop
+from pipeline.train import adapter, checkpoints, data, fit, loop
 from pipeline.train.callbacks import EmptyBook, Keeper
+from pipeline.train.exchange import load_together, meet, of_first
 from pipeline.train.keeping import keep_model
-from pipeline.train.looks import Held, Looks, choose
-from pipeline.train.models import Loaded, load_model
+from pipeline.train.looks import Held, Looks, can_look, choose
+from pipeline.train.models import Loaded
 
 # Four spans of the published lengths, with room.
 ANSWER_TOKENS = 192
@@ -27,13 +29,17 @@ def run(run: RunDir, home: Path) -> None:
     Raises UserError for a model or dialogues that cannot be used, Cancelled when asked to stop.
     """
     config = SftConfig.model_validate(run.request().config)
-    loaded = load_model(config.model, home)
+    meet()
+    checks = fit.begin(run, plan_of(run, home, config))
+    loaded = load_together(config.model, home)
     seed, parts = run.request().seed, hold_out(run.inputs(), config, run.request().seed)
     build = data.sft_row(loaded.tokenizer, config.max_length)
-    chosen = data.select(parts.train, build, config.max_steps * config.batch_size or None, seed)
+    chosen = data.select(parts.train, build, data.rows_needed(config), seed)
     data.tell(run, chosen, parts)
+    fit.tell(run, [*checks, fit.told(chosen, config, config.max_length)])
     data.refuse_too_long(chosen, config, config.max_length)
     steps = data.steps_of(config, ceil(len(chosen.rows) / config.batch_size))
+    resumed_from = of_first(lambda: checkpoints.newest_whole(run))
     keeper = Keeper(run, EmptyBook())
     looks = _looks(run, config, loaded, parts, keeper)
     trainer = SFTTrainer(
@@ -46,14 +52,14 @@ def run(run: RunDir, home: Path) -> None:
     )
     for look in looks:
         look.by(trainer)
-    loop.train(run, trainer, keeper, checkpoints.newest_whole(run))
+    loop.train(run, trainer, keeper, resumed_from)
     keep_model(run, config, trainer, loaded)
 
 
 def _looks(run: RunDir, config: SftConfig, loaded: Loaded, parts: Parts, keeper: Keeper) -> list[Looks]:
     """Who tries the model on people it does not learn from; nobody where none are held out."""
     turns = choose(parts.held, config)
-    if not turns:
+    if not turns or not can_look():
         return []
     rows = [data.answer_tokens(turn, loaded.tokenizer, config.max_length) for turn in turns if not fault(turn.text)]
     held = Held(turns, parts.persons, [row for row in rows if row])

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from pipeline.endpoints import endpoint
@@ -275,6 +276,30 @@ def test_one_prompt_fills_a_step_of_several_groups(tmp_path: Path, judge: Loopba
     grpo.run(run, tmp_path)
     assert len(table(run, "completions")) == 8
     assert run.status().done == 1
+
+
+def test_continuous_batching_samples_what_generate_does_and_trains_in_float32(
+    tmp_path: Path, judge: LoopbackJudge
+) -> None:
+    said = {}
+    for rollouts in ("hf", "continuous"):
+        # So cold that the likeliest token is drawn, whoever draws it and in whatever order.
+        run = new_run(tmp_path, max_steps=1, rollouts=rollouts, temperature=0.001)
+        grpo.run(run, tmp_path)
+        said[rollouts] = list(table(run, "completions")["text"])
+        settled = events(run, "config")[0]["arguments"]
+        assert settled["use_transformers_continuous_batching"] == (rollouts == "continuous")
+        assert settled["bf16"] is False
+        kept = load_file(run.path / "model" / "model.safetensors")
+        assert {tensor.dtype for tensor in kept.values()} == {torch.float32}
+    assert said["hf"] == said["continuous"]
+
+
+def test_a_vllm_server_needs_a_gpu(tmp_path: Path, judge: LoopbackJudge) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(UserError, match="vLLM server takes new weights over CUDA"):
+        grpo.run(new_run(tmp_path, rollouts="vllm"), tmp_path)
 
 
 def test_steps_must_hold_whole_groups(tmp_path: Path, judge: LoopbackJudge) -> None:

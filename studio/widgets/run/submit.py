@@ -17,8 +17,6 @@ from rubrics.errors import UserError
 from rubrics.schema import Rubric
 from studio.widgets.run.words import amount
 
-# A cancel holds the page for this long and two seconds more at most.
-GRACE_S = 7.0
 _MODELS = ("model", "base", "trained")
 
 
@@ -126,9 +124,11 @@ def right_to(stage: Stage) -> Action:
 
 
 def cancel(store: Store, actor: Person, run: RunDir) -> None:
-    """Stop a run, within about nine seconds. Raises UserError when it ended by itself or cannot be reached."""
+    """Stop a run, within about ten seconds; a training, which saves first, within thirty. Raises UserError when it
+    ended by itself or cannot be reached.
+    """
     _require(store, actor, run.request().stage)
-    jobs.cancel(run, grace_s=GRACE_S)
+    jobs.cancel(run)
     _record(store, actor, "run_cancelled", run, {})
 
 
