@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from db import backup, dialogues, exchange, people
+from db import backup, dialogues, everything, exchange, people
 from db.check import check
 from db.demo import load_demo
 from db.finding_export import EXPORT_FORMATS, export_file
@@ -22,6 +22,7 @@ from db.history import tell_where
 from db.history_commands import add_history_commands
 from db.ingest import ingest
 from db.others import SOURCES, import_ratings, source_of
+from db.people_commands import add_people_commands
 from db.rubric_commands import add_rubric_commands
 from db.store import Store
 from pipeline import faults
@@ -138,20 +139,10 @@ def _demo(store: Store, asked: argparse.Namespace) -> int:
     return DONE
 
 
-def _people_list(store: Store, asked: argparse.Namespace) -> int:
-    for person in people.people(store):
-        print(f"{person.person_id}\t{person.name}\t{', '.join(person.roles)}{'' if person.active else ' (inactive)'}")
+def _everything(store: Store, asked: argparse.Namespace) -> int:
+    written = everything.export_everything(store, people.person(store, asked.actor), asked.out)
+    print(f"{asked.out}: {len(written)} tables with {sum(written.values()):,} rows, and the run directories")
     return DONE
-
-
-def _people_add(store: Store, asked: argparse.Namespace) -> int:
-    people.add_person(store, people.person(store, asked.actor), asked.person_id, asked.name, asked.roles, asked.email)
-    return _people_list(store, asked)
-
-
-def _people_role(store: Store, asked: argparse.Namespace) -> int:
-    people.change_person(store, people.person(store, asked.actor), asked.person_id, roles=asked.roles)
-    return _people_list(store, asked)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -164,15 +155,25 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "init", "make the store, or bring it up to date", "init", _init)
     _add_import(commands)
     _add_export(commands)
-    _add(commands, "check", "look for texts and counts that changed since they arrived", "check", _check)
+    _add(
+        commands,
+        "check",
+        "is everything as it was written: texts, references, the history's chain, today's state",
+        "check",
+        _check,
+    )
     one = _add(commands, "backup", "copy the store and check the copy", "backup --out /mnt/safe/monday.duckdb", _backup)
     one.add_argument("--out", type=Path, help="the new file; a name in HOME/backups by default")
     one = _add(commands, "restore", "put a backup in the store's place", "restore .kardia/backups/monday.duckdb")
     one.set_defaults(run=_restore)
     one.add_argument("file", type=Path, help="a file that backup wrote")
+    does = "write every table as Parquet, and the run directories, into a new folder"
+    one = _add(commands, "everything", does, "everything --out /mnt/safe/kardia-2026-11 --as hanna", _everything)
+    one.add_argument("--out", type=Path, required=True, help="a folder that is not there yet")
+    _add_actor(one)
     _add(commands, "ingest", "read what is new in HOME/runs", "ingest", _ingest)
     _add(commands, "demo", "load the demo content", "demo --home /tmp/demo", _demo)
-    _add_people(commands)
+    add_people_commands(commands, _add)
     add_rubric_commands(commands, _add)
     add_gate_commands(commands, _add)
     add_history_commands(commands, _add)
@@ -203,26 +204,6 @@ def _add_export(commands: Commands) -> None:
     one.add_argument("--source", help="only dialogues of this source")
     one.add_argument("--out", type=Path, help="the file to write; standard output by default")
     _add_actor(one)
-
-
-def _add_people(commands: Commands) -> None:
-    parser = commands.add_parser("people", help="who is who and may do what", epilog=_example("people list"))
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _add(actions, "list", "everybody, with their roles", "people list", _people_list)
-    example = 'people add ines "Dr. Ines Okafor" psychologist annotator'
-    one = _add(actions, "add", "add somebody new", example, _people_add)
-    one.add_argument("person_id", help="short and lower case, an e-mail address say")
-    one.add_argument("name", help="as others see it")
-    one.add_argument("--email", default="", help="the address under which a sign-in provider knows them")
-    _add_roles(one)
-    one = _add(actions, "role", "give somebody these roles and no others", "people role mei annotator", _people_role)
-    one.add_argument("person_id", help="who")
-    _add_roles(one)
-
-
-def _add_roles(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("roles", nargs="+", choices=people.ROLES, metavar="ROLE", help=", ".join(people.ROLES))
-    _add_actor(parser)
 
 
 def _add_actor(parser: argparse.ArgumentParser) -> None:

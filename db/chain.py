@@ -56,6 +56,8 @@ class Ledger:
     keys: set[tuple[str, str]] = field(default_factory=set)
     lines: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
     """Rows whose words are known already (`store.add_event`) and need not be read again."""
+    anchor: str = ""
+    """Why rows that were told of before are other ones now; the whole store is told anew then."""
 
     def took(self, table: str, seq: int) -> None:
         """A number of an event table was taken."""
@@ -72,6 +74,8 @@ class Link(NamedTuple):
 
 def seal(cursor: Cursor, ledger: Ledger, before: Link | None) -> Link | None:
     """Inside a write, at its end: tell what it added. Gives the new head, or `before` when there was nothing."""
+    if ledger.anchor:
+        return anchor(cursor, ledger.anchor)
     told: dict[str, Any] = {}
     for table, first in sorted(ledger.first.items()):
         if stretch := _stretch(ledger.lines.get(table) or numbered_rows(cursor, table, first)):

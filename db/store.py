@@ -235,7 +235,7 @@ class Store:
             cursor.execute(sql)
             cursor.execute("INSERT INTO migrations VALUES (?, ?)", [file.stem, now()])
             if file.stem in chain.REWRITES:
-                chain.anchor(cursor, f"migration {file.stem}")
+                rows_changed(f"migration {file.stem}")
 
         self.write(work)
 
@@ -272,6 +272,11 @@ def add_event(cursor: Cursor, table: str, row: Sequence[Any]) -> None:
         ledger.lines.setdefault(table, []).append((stored[0], line))
 
 
+def rows_changed(why: str) -> None:
+    """Inside a write: it changes rows that the chain told of, so that the whole store is told anew. Names nobody."""
+    _this_write.ledger.anchor = why
+
+
 def told_by_key(table: str, key: str) -> None:
     """Inside a write: rows of a table without numbers were added under this key (see `chain.KEYED`)."""
     if ledger := getattr(_this_write, "ledger", None):
@@ -284,12 +289,12 @@ def now() -> datetime:
 
 
 # Not those of a copy that is being written beside it.
-_OURS = "NOT internal AND database_name = current_database()"
+OURS = "NOT internal AND database_name = current_database()"
 
 
 def table_rows(cursor: Cursor) -> dict[str, int]:
     """How many rows each table of the store has."""
-    names = rows_of(cursor, f"SELECT table_name FROM duckdb_tables() WHERE {_OURS} ORDER BY table_name")
+    names = rows_of(cursor, f"SELECT table_name FROM duckdb_tables() WHERE {OURS} ORDER BY table_name")
     tables = [row["table_name"] for row in names]
     return {table: rows_of(cursor, f'SELECT count(*) AS n FROM "{table}"')[0]["n"] for table in tables}
 

@@ -105,7 +105,9 @@ def submit(
 
 def all_runs(home: Path) -> list[RunDir]:
     """Every run under `home/runs`, newest first by when it was asked for."""
-    found = [path.parent for path in (home / "runs").glob("[!.]*/request.json")]
+    runs = (home / "runs").resolve()
+    found = [path.parent for path in runs.glob("[!.]*/request.json")]
+    found = [path for path in found if path.resolve().parent == runs]  # a link that leads out of the home is no run
     return [RunDir(path) for path in sorted(found, key=_asked_at, reverse=True)]
 
 

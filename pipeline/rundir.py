@@ -183,6 +183,15 @@ class RunDir:
             raise UserError(f"{path}: is not a run directory, it has no request.json")
         return cls(path)
 
+    @classmethod
+    def of(cls, home: Path, run_id: str) -> "RunDir":
+        """The run of that id in a home. Raises UserError when there is none, or the name leads out of `home/runs`."""
+        runs = (home / "runs").resolve()
+        path = (runs / run_id).resolve()
+        if path.parent != runs or not (path / "request.json").is_file():
+            raise UserError(f"{run_id[:80]!r}: there is no such run here; choose one from the list of runs")
+        return cls(path)
+
     @property
     def run_id(self) -> str:
         """The directory's name."""

@@ -10,6 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from db.spreadsheet import as_text, csv_bytes, from_text
+from pipeline.jobs import all_runs
+from pipeline.rundir import RunDir
 from rubrics import limits
 from rubrics.errors import UserError
 from rubrics.limits import check_table, lines_of
@@ -140,3 +142,17 @@ def test_a_table_too_large_is_refused_before_it_is_read(tmp_path: Path, monkeypa
     monkeypatch.setattr(limits, "MAX_ROWS", 999)
     with pytest.raises(UserError, match="larger than"):
         check_table(file)
+
+
+@pytest.mark.parametrize("name", ["../outside", "..", ".", "", "/etc", "linked", "a/../../outside", "no-such-run"])
+def test_no_name_of_a_run_leads_out_of_the_home(tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "request.json").write_text("{}")
+    home = tmp_path / "home"
+    (home / "runs" / "a").mkdir(parents=True)
+    (home / "runs" / "linked").symlink_to(outside)
+    (home / "runs" / "outside").symlink_to(outside)
+    with pytest.raises(UserError, match="no such run"):
+        RunDir.of(home, name)
+    assert all_runs(home) == []

@@ -82,7 +82,7 @@ def _new() -> None:
 
 def _form(title: str, question: str, run_id: str) -> None:
     try:
-        found = read_evaluation(RunDir.open(service.home() / "runs" / run_id))
+        found = read_evaluation(RunDir.of(service.home(), run_id))
     except UserError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return

@@ -178,7 +178,7 @@ def _evaluations(store: Store, run_id: str) -> None:
         st.caption("No evaluation has used this model yet.")
         return
     newest, *others = found
-    scorecard(RunDir.open(store.home / "runs" / newest))
+    scorecard(RunDir.of(store.home, newest))
     st.page_link(_RUNS, label="Open the evaluation", icon=":material/balance:", query_params={"run": newest})
     for other in others:
         st.page_link(_RUNS, label=f"Earlier evaluation {other}", icon=":material/history:", query_params={"run": other})

@@ -84,7 +84,7 @@ def _named(rubric_id: str) -> RunDir | None:
     if not name or "/" in name or name.startswith("."):
         return None
     try:
-        run = RunDir.open(service.home() / "runs" / name)
+        run = RunDir.of(service.home(), name)
         request = run.request()
     except UserError:
         return None

@@ -56,7 +56,7 @@ def comparison(store: Store, asked: str) -> None:
     if len(chosen) < 2:
         st.info("Choose two or more trainings to see them beside each other.", icon=":material/compare_arrows:")
         return
-    told = {run_id: told_of(RunDir.open(store.home / "runs" / run_id)) for run_id in chosen}
+    told = {run_id: told_of(RunDir.of(store.home, run_id)) for run_id in chosen}
     called = {run_id: model_name(run_id) for run_id in chosen}
     _overlay(store, told, called)
     st.subheader("How they stand")

@@ -27,7 +27,7 @@ def run_view(store: Store, run_id: str) -> None:
     """The page of one run. Raises UserError when there is no such run, or its request cannot be read."""
     st.session_state.pop(STARTED, None)
     st.page_link(PAGE, label="All runs", icon=":material/arrow_back:", query_params={})
-    run = RunDir.open(store.home / "runs" / run_id)
+    run = RunDir.of(store.home, run_id)
     request = run.request()
     st.title(stage_word(request.stage))
     _facts(store, request)
