@@ -11,6 +11,7 @@ from rubrics.errors import UserError
 
 __all__ = [
     "Link",
+    "alerts",
     "lineage",
     "metrics",
     "models",
@@ -109,6 +110,15 @@ def summary(store: Store, run_id: str) -> dict[str, Any]:
     found = store.rows(sql, [run_id])
     told: dict[str, Any] = json.loads(found[0]["body"]) if found else {}
     return told
+
+
+def alerts(store: Store) -> dict[str, int]:
+    """Run id → how many kinds of alert it raised, of the runs that raised any."""
+    sql = """
+        SELECT run_id, count(DISTINCT json_extract_string(body, '$.name')) AS kinds
+        FROM run_events WHERE kind = 'alert' GROUP BY run_id
+    """
+    return {row["run_id"]: row["kinds"] for row in store.rows(sql)}
 
 
 def models(store: Store) -> pd.DataFrame:

@@ -65,6 +65,16 @@ def test_what_needs_attention_comes_first_in_sentences(app: AppTest, sign_in: Si
     assert (figures["Best, at step 5"], figures["Answers without a reward"]) == ("0.80", "5%")
 
 
+def test_the_list_of_runs_says_which_need_a_look(app: AppTest, sign_in: SignIn, store: Store) -> None:
+    run_dirs.looked_at(run_dirs.trained(store))
+    run_dirs.trained(store)
+    ingest(store)
+    at = opened(app, sign_in, PAGE, "ravi")
+    assert [str(one.value) for one in at.markdown if "alert" in str(one.value)] == [
+        ":orange-badge[:material/warning: 2 alerts]"
+    ]
+
+
 def test_the_same_prompt_at_two_steps_with_its_reward_unfolded(app: AppTest, sign_in: SignIn, store: Store) -> None:
     run = run_dirs.looked_at(run_dirs.trained(store))
     ingest(store)

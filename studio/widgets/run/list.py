@@ -17,6 +17,7 @@ from studio.widgets.run.start import PAGE, who_may_start
 from studio.widgets.run.words import (
     STAGE_WORDS,
     STATES,
+    amount,
     names,
     progress_words,
     stage_word,
@@ -97,13 +98,13 @@ def _rows(store: Store, stages: list[str], states: list[str]) -> None:
     pages = -(-len(shown) // _A_PAGE)
     slot = st.container(gap="xsmall")
     page = st.pagination(pages, key="runs_page") if pages > 1 else 1
-    known = names(store)
+    known, alerts = names(store), runs.alerts(store)
     with slot:
         for row in shown.iloc[(page - 1) * _A_PAGE : page * _A_PAGE].to_dict("records"):
-            _row(row, known)
+            _row(row, known, alerts.get(row["run_id"], 0))
 
 
-def _row(row: dict[Hashable, Any], known: dict[str, str]) -> None:
+def _row(row: dict[Hashable, Any], known: dict[str, str], alerts: int) -> None:
     """One run; on a narrow page its facts move below its name."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(gap=None, width="stretch"):
@@ -112,6 +113,8 @@ def _row(row: dict[Hashable, Any], known: dict[str, str]) -> None:
             plain_text(row["reason"], "small")
         with st.container(gap="xxsmall", width=150):
             state_badge(row["state"])
+            if alerts:
+                st.badge(amount(alerts, "alert"), icon=":material/warning:", color="orange")
             if words := progress_words(row["done"], row["total"], row["unit"]):
                 plain_text(words, "small")
         with st.container(width=190):

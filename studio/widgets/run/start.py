@@ -19,6 +19,7 @@ from rubrics.schema import Purpose
 from studio import session
 from studio.widgets.judge.gate import gate_line
 from studio.widgets.plain_text import plain_text
+from studio.widgets.run.checks import checks
 from studio.widgets.run.config_form import (
     Offer,
     check_judges,
@@ -69,7 +70,8 @@ def start_form(store: Store) -> None:
         flags = choose_flags_rubric(approved_versions(store, ["flags"]))
     _say_what_will_be_used(stage, config, data, runs.models(store))
     may_train = stage != "grpo" or version is None or _gate(store, version, config)
-    _finish(store, stage, config, data, version if may_train else None, seed, flags)
+    is_free = checks(store, stage, config, data.ids, version, seed) if not misfit(stage, config) else True
+    _finish(store, stage, config, data, version if may_train else None, seed, flags, is_free)
 
 
 def who_may_start(store: Store) -> str:
@@ -157,7 +159,8 @@ def _choose_settings(store: Store, stage: Stage) -> tuple[dict[str, Any], int]:
     offer = Offer(endpoints, runs.models(store), preset_values(stage, preset) | _preset(endpoints))
     config = first_settings(stage, offer)
     warn_of_weak_judge(weak_judges(config, endpoints))
-    check_judges(config, endpoints)
+    if stage != "grpo":  # there the judge is asked among the checks
+        check_judges(config, endpoints)
     with st.expander("More settings", key="more_settings"):
         config |= more_settings(stage, offer)
         seed = st.number_input(
@@ -222,6 +225,7 @@ def _finish(
     version: Version | None,
     seed: int,
     flags: Version | None,
+    is_free: bool,
 ) -> None:
     """Why, and the button. What was typed stays when the start is refused."""
     st.subheader("Why")
@@ -232,7 +236,7 @@ def _finish(
         label_visibility="collapsed",
         placeholder="What do you want to find out? Others read this beside the results.",
     )
-    ready = bool(data.ids) and (version or not RUBRIC_PURPOSES[stage]) and not misfit(stage, config)
+    ready = bool(data.ids) and (version or not RUBRIC_PURPOSES[stage]) and not misfit(stage, config) and is_free
     if not st.button(
         "Start the run", key="submit_run", type="primary", icon=":material/play_arrow:", disabled=not ready
     ):
