@@ -63,7 +63,7 @@ def so_far(own: PersonProgress | None, left: int) -> str:
     """Such as "3 dialogues finished, 1 skipped, about 9 left"."""
     done, skipped = (own.done, own.skipped) if own else (0, 0)
     words = [f"{amount(done, 'dialogue')} finished", *([f"{skipped} skipped"] if skipped else [])]
-    return ", ".join([*words, f"up to {left} left" if left else "nothing left for you"])
+    return ", ".join([*words, f"up to {left:,} left" if left else "nothing left for you"])
 
 
 def pace_words(minutes: float | None) -> str:
