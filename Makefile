@@ -1,6 +1,7 @@
 # make studio   set up and open the studio on 127.0.0.1:8501, with demo content
 # make test     set up and run the tests
 # make lint     ruff, mypy, import-linter
+# make audit   which pinned packages are known to be unsafe, where that can be asked
 # make setup    .venv with everything, done once; make clean takes it away
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ PORT ?= 8501
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup studio test lint clean
+.PHONY: setup studio test lint audit clean
 
 setup: .venv/ready
 
@@ -36,6 +37,9 @@ lint: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
+
+audit: setup
+	@.ci/audit
 
 clean:
 	rm -rf .venv

@@ -15,7 +15,8 @@ from db.people import SYSTEM
 from db.store import Store
 from pipeline.rundir import RunDir
 from studio import log
-from tests.pipeline.loopback import chat_server, scores
+from tests.pipeline.loopback import chat_server
+from tests.pipeline.test_killed_at_the_end import RUBRIC, answer
 
 KEY = "sk-planted-0123456789abcdef"
 SAID = "PlantedSentenceOfSomebodysPain"
@@ -36,10 +37,8 @@ def test_a_key_stays_in_the_environment(tmp_path: Path) -> None:
     """A whole scoring run by an endpoint that takes a key: it reaches the server and nothing else."""
     home, out = tmp_path / "home", tmp_path / "home" / "runs" / "r1"
     (tmp_path / "in.jsonl").write_text(json.dumps(LINE) + "\n")
-    (tmp_path / "rubric.yaml").write_text(
-        "id: r\ntitle: R\ncriteria:\n- {id: warm, name: Warm, question: Is it warm, anchors: {1: cold, 5: warm}}\n"
-    )
-    with chat_server(lambda body, _: scores(body)) as server:
+    (tmp_path / "rubric.yaml").write_text(RUBRIC)
+    with chat_server(answer) as server:
         home.mkdir()
         (home / "endpoints.toml").write_text(
             f'[judge]\nbase_url = "{server.url}"\nmodel = "m"\ncapability = "json_schema"\n'
@@ -53,7 +52,7 @@ def test_a_key_stays_in_the_environment(tmp_path: Path) -> None:
         )  # fmt: skip
         assert server.headers, ended.stderr
         assert all(KEY in one["Authorization"] for one in server.headers)
-    assert RunDir.open(out).status().state in ("done", "failed")
+    assert RunDir.open(out).status().state == "done", RunDir.open(out).status().message
     assert KEY.encode() not in everything_under(tmp_path) + ended.stdout + ended.stderr
 
 
