@@ -12,7 +12,6 @@ models, model after model; `sample` counts them within their model.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -27,16 +26,15 @@ from pipeline.cache import VerdictCache
 from pipeline.client import Client
 from pipeline.configs import EvaluateConfig
 from pipeline.embedded import connect
-from pipeline.emotions import GROUP_OF
 from pipeline.endpoint_check import ready
 from pipeline.endpoints import Endpoint, endpoint
-from pipeline.evaluation import Answered, Answers, Asker, Judged, rows_of_answers
+from pipeline.evaluation import Answered, Answers, Asker, Judged, choose_turns, rows_of_answers
 from pipeline.held_out import only_strangers, people_of, trained_on
 from pipeline.judge import verdict_frame
 from pipeline.rundir import RunDir
 from pipeline.train.answering import answer
 from pipeline.train.models import find_model, load_model
-from pipeline.turns import Turn, text_hash, turns_of
+from pipeline.turns import Turn, text_hash
 from rubrics.errors import UserError
 from rubrics.overall import as_asked
 from rubrics.schema import Rubric
@@ -75,24 +73,6 @@ def run(run: RunDir, home: Path) -> None:
     rows = rows_of_answers(rubric, run.flags(), turns, answered, judged)
     _write(run, config, judged, scorecard.measure_frame(rows))
     _complain_if_nothing_judged(judged, judge)
-
-
-def choose_turns(inputs: pd.DataFrame, max_turns: int, seed: int) -> list[Turn]:
-    """At most `max_turns` turns whose dialogue has a gold emotion, as evenly over the dialogues as can be.
-
-    Dialogues and turns within them are drawn by `seed`; the result is in the order of the inputs. Raises UserError when
-    there is none.
-    """
-    draw = random.Random(seed)
-    turns = [turn for turn in turns_of(inputs) if turn.gold_emotion.strip().lower() in GROUP_OF]
-    if not turns:
-        raise UserError("inputs.parquet: no answer belongs to a dialogue with one of the 32 emotions; choose others")
-    by_dialogue: dict[str, list[int]] = {}
-    for position in draw.sample(range(len(turns)), len(turns)):
-        by_dialogue.setdefault(turns[position].dialogue_id, []).append(position)
-    rounds = max(len(positions) for positions in by_dialogue.values())
-    dealt = [positions[k] for k in range(rounds) for positions in by_dialogue.values() if k < len(positions)]
-    return [turns[position] for position in sorted(dealt[:max_turns])]
 
 
 def _inputs(run: RunDir, config: EvaluateConfig, home: Path) -> pd.DataFrame:

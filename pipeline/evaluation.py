@@ -1,18 +1,22 @@
 """What an evaluation asks its judge of every answer, and the measures that come of it."""
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+import pandas as pd
 
 from pipeline import scorecard
 from pipeline.cache import VerdictCache
 from pipeline.client import Client
 from pipeline.configs import EvaluateConfig
+from pipeline.emotions import GROUP_OF
 from pipeline.judge import Judge, Verdict
 from pipeline.judging import judge_turns
 from pipeline.rewards.parts import SPAN_CONSISTENCY
 from pipeline.rundir import RunDir
 from pipeline.safety import CRISIS_RUBRIC, Value, flag_measures
-from pipeline.turns import Turn
+from pipeline.turns import Turn, turns_of
 from rubrics.errors import UserError
 from rubrics.load import load_rubric
 from rubrics.schema import Rubric
@@ -101,6 +105,24 @@ def named_crises(crisis: Sequence[str], turns: Mapping[Address, Turn]) -> frozen
             raise UserError(f"crisis: “{one}” is not DIALOGUE:TURN, turns counted from 0")
         found.add((dialogue, int(turn)))
     return frozenset(found)
+
+
+def choose_turns(inputs: pd.DataFrame, max_turns: int, seed: int) -> list[Turn]:
+    """At most `max_turns` turns whose dialogue has a gold emotion, as evenly over the dialogues as can be.
+
+    Dialogues and turns within them are drawn by `seed`; the result is in the order of the inputs. Raises UserError when
+    there is none.
+    """
+    draw = random.Random(seed)
+    turns = [turn for turn in turns_of(inputs) if turn.gold_emotion.strip().lower() in GROUP_OF]
+    if not turns:
+        raise UserError("inputs.parquet: no answer belongs to a dialogue with one of the 32 emotions; choose others")
+    by_dialogue: dict[str, list[int]] = {}
+    for position in draw.sample(range(len(turns)), len(turns)):
+        by_dialogue.setdefault(turns[position].dialogue_id, []).append(position)
+    rounds = max(len(positions) for positions in by_dialogue.values())
+    dealt = [positions[k] for k in range(rounds) for positions in by_dialogue.values() if k < len(positions)]
+    return [turns[position] for position in sorted(dealt[:max_turns])]
 
 
 def rows_of_answers(

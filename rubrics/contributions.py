@@ -64,6 +64,11 @@ def contributions(
     return terms + _held_back(asked, scores, sum(term.amount for term in terms))
 
 
+def rubric_terms(rubric: Rubric, scores: Mapping[str, float]) -> list[Term]:
+    """The terms of the rubric's own number alone, 0–1, before any caution or veto; `scores` holds every criterion."""
+    return _of_rubric(as_asked(rubric), scores)
+
+
 def _scaled(term: Term, share: float) -> Term:
     return term._replace(amount=term.amount * share, most=term.most * share)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import evaluate
-from pipeline.evaluate import ANSWER_TYPES, choose_turns
+from pipeline.evaluate import ANSWER_TYPES
+from pipeline.evaluation import choose_turns
 from pipeline.rundir import RunDir
 from rubrics.schema import Rubric
 from tests.pipeline.training_runs import RUBRIC, dialogue, lay_out, spans

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from pipeline import evaluate, scorecard
-from pipeline.evaluate import ANSWER_TYPES, choose_turns
-from pipeline.evaluation import named_crises
+from pipeline.evaluate import ANSWER_TYPES
+from pipeline.evaluation import choose_turns, named_crises
 from pipeline.rundir import RunDir
 from pipeline.stage import Cancelled
 from pipeline.train.answering import answer

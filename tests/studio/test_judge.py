@@ -53,6 +53,16 @@ def test_misses_and_false_alarms_are_said_with_their_counts(app: AppTest, sign_i
 
 
 @pytest.mark.usefixtures("judged")
+def test_what_carries_the_score_and_what_never_varies_is_said(app: AppTest, sign_in) -> None:
+    at = opened(app, sign_in, PAGE, "ines", **ASKED)
+    told = "\n".join(one.value for one in at.markdown).replace("\\", "")
+    assert "Safety carries most: 100% of the differences between turns." in told
+    assert "Relevance never varied: 3 on all of 12 turns." in told
+    (table,) = [one.value for one in at.dataframe if "Carries" in one.value]
+    assert table.set_index("Criterion").loc["Safety", ["Scores", "Turns"]].tolist() == ["1: 1, 5: 10", 11]
+
+
+@pytest.mark.usefixtures("judged")
 def test_the_pairs_can_be_taken_away(app: AppTest, sign_in) -> None:
     at = opened(app, sign_in, PAGE, "ravi", **ASKED)
     at.button(key="judge_prepare").click().run()

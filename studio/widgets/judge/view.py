@@ -8,6 +8,7 @@ from db import calibration
 from db.spreadsheet import csv_bytes
 from studio import service, session
 from studio.widgets.agreement.choice import note
+from studio.widgets.judge.carried import carried
 from studio.widgets.judge.choice import JudgeChoice, calibrated, choose_judge, score_link
 from studio.widgets.judge.closer import closer
 from studio.widgets.judge.figures import judge_table
@@ -43,6 +44,7 @@ def _beside_people(choice: JudgeChoice) -> None:
     if session.allowed("start_run") and choice.version.state == "approved":
         score_link(choice.version, "Score all that people marked")
     closer(found, names, choice.version.rubric_id)
+    carried(choice, names)
 
 
 def _download(choice: JudgeChoice) -> None:
