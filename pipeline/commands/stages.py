@@ -149,7 +149,7 @@ def _new(stage: Stage, asked: Namespace) -> RunDir:
         rubric=load_rubric(asked.rubric) if RUBRIC_PURPOSES[stage] else None,
         reference=gate.rubric if gate else None,
         calibration=gate.calibration if gate else None,
-        override=gate.override if gate else None,
+        override=gate.override if gate and stage == "grpo" else None,
         requested_by=getpass.getuser(),
         reason=asked.reason or "",
         seed=asked.seed or 0,

@@ -29,15 +29,23 @@ class LoopbackJudge:
 def serving() -> Iterator[LoopbackJudge]:
     """A judge on a free port of 127.0.0.1 until the block ends."""
     judge = LoopbackJudge()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(judge))
+    with listening(_handler(judge)) as judge.url:
+        try:
+            yield judge
+        finally:
+            judge.delay.set()
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server on a free port of 127.0.0.1, until the block ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    judge.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield judge
+        yield f"http://127.0.0.1:{server.server_port}/v1"
     finally:
-        judge.delay.set()
         server.shutdown()
         server.server_close()
         thread.join()

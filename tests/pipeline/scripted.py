@@ -1,11 +1,12 @@
 """A model behind real HTTP whose every answer a test scripts, from the whole request."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.pipeline.loopback_judge import listening
 
 
 class Scripted:
@@ -21,17 +22,8 @@ class Scripted:
 def scripted() -> Iterator[Scripted]:
     """A server on a free port of 127.0.0.1 until the block ends."""
     told = Scripted()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(told))
-    server.daemon_threads = True
-    told.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(_handler(told)) as told.url:
         yield told
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _probe(body: dict[str, Any]) -> str | None:
