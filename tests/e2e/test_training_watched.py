@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from db import gate, people, rubric_versions
 from db.store import Store
-from tests.e2e.browser import choose, click, open_page, settled, type_into
+from tests.e2e.browser import choose, click, open_page, serious_faults, settled, type_into
 from tests.e2e.conftest import Studio
 from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
 
@@ -114,6 +114,7 @@ def the_same_prompt_at_two_steps(page: Page) -> None:
     for words in ("Step 0", f"Step {STEPS}"):
         expect(page.get_by_text(words, exact=True).first).to_be_visible()
     expect(page.locator("summary", has_text="Reward 0.").first).to_be_attached()
+    assert not serious_faults(page, ".stMain")
 
 
 def the_model_leads_to_its_approver(page: Page) -> None:

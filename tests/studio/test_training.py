@@ -37,7 +37,7 @@ def test_events_are_read_on_from_where_the_last_look_ended(tmp_path: Path) -> No
     read_on(file, told)
     file.write_text('{"kind": "metric", "step": 1, "metrics": {"reward": 0.25}}\n{"kind": "metric", "step": 2, "met')
     read_on(file, told)
-    assert told.metrics.to_dict("records") == [{"step": 1, "name": "reward", "value": 0.25}]
+    assert told.metrics(["reward"]).to_dict("records") == [{"step": 1, "name": "reward", "value": 0.25}]
     with file.open("a") as handle:
         handle.write('rics": {"reward": 0.5}}\nnot an event\n')
         # A resumed run takes the step again, and tells of what it raised again.
@@ -45,7 +45,7 @@ def test_events_are_read_on_from_where_the_last_look_ended(tmp_path: Path) -> No
             handle.write(json.dumps({"kind": "metric", "step": 2, "metrics": {"reward": value}}) + "\n")
             handle.write(json.dumps({"kind": "alert", "step": 2, "name": "collapse", "told": "it is"}) + "\n")
     read_on(file, told)
-    assert told.metrics["value"].tolist() == [0.25, 0.5]
+    assert (told.values("reward"), told.steps) == ([0.25, 0.5], 2)
     assert told.alerts == [Alert("collapse", 2, "it is")]
     assert told.place == file.stat().st_size
 

@@ -18,6 +18,7 @@ from studio.widgets.model.scorecard import scorecard
 from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.config_form import warn_of_weak_judge, weak_judges
+from studio.widgets.run.told import Told
 from studio.widgets.run.training import criterion_names, training_charts
 from studio.widgets.run.words import amount, model_name, names, on_hover, stage_word
 from studio.widgets.times import ago, exact
@@ -168,7 +169,7 @@ def _learning(store: Store, run: RunDir) -> None:
     metrics = runs.metrics(store, run.run_id)
     if not metrics.empty:
         st.subheader("How it learnt")
-        training_charts(metrics, criterion_names(run))
+        training_charts(Told.of(metrics), criterion_names(run))
 
 
 def _evaluations(store: Store, run_id: str) -> None:

@@ -80,7 +80,7 @@ def _overlay(store: Store, told: Mapping[str, Told], called: Mapping[str, str]) 
         st.caption("No step of these has been logged yet.")
         return
     metric = str(st.selectbox("Metric", list(offered), format_func=offered.__getitem__, key="compared_metric"))
-    frames = [one.metrics.loc[one.metrics["name"] == metric].assign(name=run_id) for run_id, one in told.items()]
+    frames = [one.metrics([metric]).assign(name=run_id) for run_id, one in told.items()]
     joined = pd.concat(frames)
     drawn = {run_id: name for run_id, name in called.items() if run_id in set(joined["name"])}
     figure = charts.lines(joined, drawn, offered[metric])
@@ -91,9 +91,8 @@ def _overlay(store: Store, told: Mapping[str, Told], called: Mapping[str, str]) 
 
 def metrics_of(told: Mapping[str, Told], names: Mapping[str, str]) -> dict[str, str]:
     """Metric → its words: those that any of them logged and that we have words for, in the order of their charts."""
-    metrics = pd.concat([one.metrics for one in told.values()])
-    logged = set(metrics["name"].unique())
-    panels = [*REWARD.values(), *criteria_panel(metrics, names).values(), *HEALTH.values(), *MACHINE.values()]
+    logged = {name for one in told.values() for name in one.by_name}
+    panels = [*REWARD.values(), *criteria_panel(logged, names).values(), *HEALTH.values(), *MACHINE.values()]
     order = [name for panel in panels for name in panel.metrics if name in logged]
     return {name: metric_word(name, names) for name in dict.fromkeys(order)}
 
@@ -105,7 +104,7 @@ def figures(store: Store, told: Mapping[str, Told]) -> dict[str, dict[str, str]]
     for run_id, one in told.items():
         row = rows[run_id]
         best = f"{one.best.value:.3f} at step {one.best.step}" if one.best else "–"
-        own = {"State": STATES[row["state"]].word, "Steps": f"{max(one.by_step, default=0):,}"}
+        own = {"State": STATES[row["state"]].word, "Steps": f"{one.steps:,}"}
         own |= {"Best on held-out people": best}
         own |= {words: _figure(one, name) for name, words in _FIGURES.items()}
         found[run_id] = own | {"Cost of the judge": number(row["cost"]), "Took": _took(row)}

@@ -1,9 +1,7 @@
 """The charts of a training: which metrics belong on one, in which words, and between which ends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
-
-import pandas as pd
 
 
 class Panel(NamedTuple):
@@ -92,9 +90,9 @@ MACHINE: dict[str, Panel] = {
 }
 
 
-def criteria_panel(metrics: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Panel]:
-    """The panel of the rubric's criteria, in the rubric's order; nothing where none was logged."""
-    logged = {name.removeprefix("criterion/") for name in metrics["name"].unique() if name.startswith("criterion/")}
+def criteria_panel(metrics: Iterable[str], names: Mapping[str, str]) -> dict[str, Panel]:
+    """The panel of the rubric's criteria among these metrics, in the rubric's order; nothing where none was logged."""
+    logged = {name.removeprefix("criterion/") for name in metrics if name.startswith("criterion/")}
     order = [*(one for one in names if one in logged), *sorted(logged - set(names))]
     if not order:
         return {}

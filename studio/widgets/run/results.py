@@ -170,7 +170,7 @@ def _trained(run: RunDir) -> None:
             # A link to a page on which one is already is drawn as if it were chosen.
             if st.button("Compare with others", key="compare_run", type="tertiary", icon=":material/compare_arrows:"):
                 st.switch_page("app_pages/runs.py", query_params={"compare": run.run_id})
-    if not told_of(run).by_step:
+    if not told_of(run).by_name:
         no_results()
         return
     st.subheader("How it learnt")

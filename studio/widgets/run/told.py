@@ -1,6 +1,7 @@
 """What a run has told so far: metrics, alerts and its best look. Events are read from where the last look ended."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,34 +34,46 @@ class Best(NamedTuple):
 
 @dataclass
 class Told:
-    """Everything told so far; `metrics` has step, name, value, where a step was told twice the later value.
+    """Everything told so far: metric → step → value, where a step was told twice the later value.
 
     `drawn` keeps the charts of these metrics: a page looks every two seconds, and most often there is no new step.
     """
 
     place: int = 0
-    by_step: dict[int, dict[str, float]] = field(default_factory=dict)
+    by_name: dict[str, dict[int, float]] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     best: Best | None = None
     drawn: dict[str, go.Figure] = field(default_factory=dict)
-    _frame: pd.DataFrame | None = None
+
+    @classmethod
+    def of(cls, metrics: pd.DataFrame) -> "Told":
+        """Of metrics that are known already. Columns: step, name, value."""
+        told = cls()
+        row: Any
+        for row in metrics.itertuples():
+            told.by_name.setdefault(str(row.name), {})[int(row.step)] = float(row.value)
+        return told
 
     @property
-    def metrics(self) -> pd.DataFrame:
-        """One row a step and metric."""
-        if self._frame is None:
-            rows = [(step, name, value) for step, own in self.by_step.items() for name, value in own.items()]
-            frame = pd.DataFrame(rows, columns=["step", "name", "value"])
-            # Told apart by number and not by text: a long training has a hundred thousand rows.
-            self._frame = frame.astype({"name": "category"})
-        return self._frame
+    def steps(self) -> int:
+        """The last step that told anything."""
+        return max((step for own in self.by_name.values() for step in own), default=0)
+
+    def values(self, name: str) -> list[float]:
+        """A metric's values in the order of steps; empty where it was never told."""
+        return [value for _, value in sorted(self.by_name.get(name, {}).items())]
+
+    def metrics(self, names: Iterable[str]) -> pd.DataFrame:
+        """step, name, value of these metrics: no more than is needed, a long training has a hundred thousand rows."""
+        rows = [(step, name, value) for name in names for step, value in self.by_name.get(name, {}).items()]
+        return pd.DataFrame(rows, columns=["step", "name", "value"])
 
     def take_in(self, event: dict[str, Any]) -> None:
         """One event; other kinds are passed over."""
         step = int(event.get("step", 0))
         if event["kind"] == "metric":
-            self.by_step.setdefault(step, {}).update(event["metrics"])
-            self._frame = None
+            for name, value in event["metrics"].items():
+                self.by_name.setdefault(name, {})[step] = value
             self.drawn.clear()
         elif event["kind"] == "alert":
             # A resumed run takes steps again and tells of them again.

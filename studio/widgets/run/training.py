@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from statistics import fmean
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -44,12 +43,12 @@ _ALERTS = {
 def training(run: RunDir) -> None:
     """The whole of it, live or ended: from the run directory alone."""
     told = told_of(run)
-    if not told.by_step:
+    if not told.by_name:
         st.caption("No step has been logged yet.")
         return
     attention(told)
     figures(told)
-    training_charts(told.metrics, criterion_names(run), told.drawn)
+    training_charts(told, criterion_names(run))
     samples(run)
 
 
@@ -99,13 +98,14 @@ def best_words(best: Best) -> str:
 
 def last_mean(told: Told, name: str) -> float | None:
     """The mean of a metric over the last steps that have it; None where none has."""
-    values = [own[name] for _, own in sorted(told.by_step.items()) if name in own]
-    return fmean(values[-_WINDOW:]) if values else None
+    values = told.values(name)[-_WINDOW:]
+    return fmean(values) if values else None
 
 
 def last_value(told: Told, name: str) -> float | None:
     """The newest value of a metric; None where there is none."""
-    return next((own[name] for _, own in sorted(told.by_step.items(), reverse=True) if name in own), None)
+    values = told.values(name)
+    return values[-1] if values else None
 
 
 def criterion_names(run: RunDir) -> dict[str, str]:
@@ -116,82 +116,67 @@ def criterion_names(run: RunDir) -> dict[str, str]:
         return {}
 
 
-def training_charts(
-    metrics: pd.DataFrame, names: Mapping[str, str] | None = None, drawn: dict[str, go.Figure] | None = None
-) -> None:
-    """Charts of what was logged: the reward in sight, health and machine folded. Columns: step, name, value.
-
-    `drawn` are the charts that were drawn of the same metrics before, by title; new ones are put there.
-    """
-    drawn = {} if drawn is None else drawn
-    shown = _logged({**REWARD, **criteria_panel(metrics, names or {})}, metrics)
+def training_charts(told: Told, names: Mapping[str, str] | None = None) -> None:
+    """Charts of what was logged: the reward in sight, health and machine folded. `names`: criterion id → its name."""
+    shown = logged({**REWARD, **criteria_panel(told.by_name, names or {})}, told)
     if "Reward" in shown:  # where answers are rewarded the loss hovers about 0 and says nothing
         shown.pop("Loss", None)
     if not shown:
         st.caption("No step has been logged yet.")
         return
-    _grid(metrics, shown, drawn)
-    steps = metrics["step"].nunique()
-    if steps > charts.POINTS:
-        st.caption(f"Each point is the mean of about {steps / charts.POINTS:.0f} steps.")
-    health = _logged(HEALTH, metrics)
-    told = f"Health: {words}" if (words := health_words(metrics)) else "Health"
-    machine = _logged(MACHINE, metrics)
-    for label, key, panels in ((told, "health", health), ("Judge, cost and machine", "machine", machine)):
-        if panels:
-            _folded(label, key, metrics, panels, drawn)
+    _grid(told, shown)
+    if told.steps > charts.POINTS:
+        st.caption(f"Each point is the mean of about {told.steps / charts.POINTS:.0f} steps.")
+    health = f"Health: {words}" if (words := health_words(told)) else "Health"
+    _folded(health, "health", told, logged(HEALTH, told))
+    _folded("Judge, cost and machine", "machine", told, logged(MACHINE, told))
 
 
-def health_words(metrics: pd.DataFrame) -> str:
+def health_words(told: Told) -> str:
     """In one line, such as "answers of 112 tokens, 3 % cut off; 12 % of the groups teach nothing; KL 0.01"."""
-    last = metrics.sort_values("step").groupby("name", observed=True).tail(_WINDOW)
-    newest = last.groupby("name", observed=True)["value"].mean()
-    told = []
-    if "completions/mean_length" in newest:
-        cut = newest.get("completions/clipped_ratio")
-        told.append(
-            f"answers of {newest['completions/mean_length']:.0f} tokens" + (f", {cut:.0%} cut off" if cut else "")
-        )
-    if "frac_reward_zero_std" in newest:
-        told.append(f"{newest['frac_reward_zero_std']:.0%} of the groups teach nothing")
-    if "kl" in newest:
-        told.append(f"KL {newest['kl']:.2g}")
-    if "judge/failed" in newest:
-        told.append(f"{newest['judge/failed']:.0%} of the verdicts failed")
-    return "; ".join(told)
+    length, cut = last_mean(told, "completions/mean_length"), last_mean(told, "completions/clipped_ratio")
+    alike, kl = last_mean(told, "frac_reward_zero_std"), last_mean(told, "kl")
+    failed = last_mean(told, "judge/failed")
+    parts = [] if length is None else [f"answers of {length:.0f} tokens" + (f", {cut:.0%} cut off" if cut else "")]
+    parts += [] if alike is None else [f"{alike:.0%} of the groups teach nothing"]
+    parts += [] if kl is None else [f"KL {kl:.2g}"]
+    parts += [] if failed is None else [f"{failed:.0%} of the verdicts failed"]
+    return "; ".join(parts)
 
 
-def _folded(label: str, key: str, metrics: pd.DataFrame, panels: dict[str, Panel], drawn: dict[str, go.Figure]) -> None:
-    """Charts that are drawn only once somebody unfolds them."""
+def _folded(label: str, key: str, told: Told, panels: dict[str, Panel]) -> None:
+    """Charts that are drawn only once somebody unfolds them; nothing where there are none."""
+    if not panels:
+        return
     with st.expander(label, key=f"training_{key}", icon=_ICONS[key], on_change="rerun") as fold:
         if fold.open:
-            _grid(metrics, panels, drawn)
+            _grid(told, panels)
 
 
-def _logged(panels: Mapping[str, Panel], metrics: pd.DataFrame) -> dict[str, Panel]:
+def logged(panels: Mapping[str, Panel], told: Told) -> dict[str, Panel]:
     """The panels of which anything was logged, with those of their metrics that were."""
-    logged = set(metrics["name"].unique())
     found = {
-        title: panel._replace(metrics={name: words for name, words in panel.metrics.items() if name in logged})
+        title: panel._replace(metrics={name: words for name, words in panel.metrics.items() if name in told.by_name})
         for title, panel in panels.items()
     }
     return {title: panel for title, panel in found.items() if panel.metrics}
 
 
-def _grid(metrics: pd.DataFrame, panels: dict[str, Panel], drawn: dict[str, go.Figure]) -> None:
+def _grid(told: Told, panels: dict[str, Panel]) -> None:
     with st.grid(2, min_column_width=360):
         for title, panel in panels.items():
             with st.container():
                 st.markdown(f"**{title}**")
                 if panel.about:
                     st.caption(panel.about)
-                figure = drawn[title] = drawn.get(title) or _figure(metrics, panel)
+                figure = told.drawn[title] = told.drawn.get(title) or figure_of(told, panel)
                 charts.draw(figure, f"chart_{title}", alt_words(title, panel, figure))
 
 
-def _figure(metrics: pd.DataFrame, panel: Panel) -> go.Figure:
-    logged = set(metrics["name"].unique())
-    spreads = {name: spread for name, spread in panel.spreads.items() if spread in logged}
+def figure_of(told: Told, panel: Panel) -> go.Figure:
+    """One chart, with a band of one deviation where that was logged."""
+    spreads = {name: spread for name, spread in panel.spreads.items() if spread in told.by_name}
+    metrics = told.metrics([*panel.metrics, *spreads.values()])
     return charts.lines(metrics, panel.metrics, panel.axis, panel.ends, panel.from_zero, spreads)
 
 
