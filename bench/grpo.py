@@ -9,6 +9,7 @@ A step is timed from one log line to the next; the first of each run is left out
     step_ratio           median of our steps over median of the bare ones (goal: at most 1.03)
     step_ratio_alone     the same where ours reads each answer's prompt for itself, as the bare trainer does: what is
                          left is what keeping the books costs
+    processor_ratio      both in processor time, which other work on the machine hardly touches
     over_slowest_call_s  with a judge that takes 2 s: median of step time less the slowest call of the step
     bare_step_s          median of the bare steps, which the line above holds against
     same_first_loss      whether both began with the same reward and gradient norm
@@ -28,6 +29,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,9 +70,10 @@ PLAIN = Rubric.model_validate(
 
 
 class Timed(NamedTuple):
-    """Seconds of each step but the first, and the first reward and gradient norm."""
+    """Seconds of each step but the first, by the wall and of the processor, and the first reward and gradient norm."""
 
     steps: list[float]
+    processor: list[float]
     first: tuple[float, float]
 
 
@@ -103,8 +106,10 @@ def measured(home: Path, model: str, steps: int, rounds: int) -> dict[str, Any]:
         with reading_alone():
             found["alone"].append(ours(home, model, steps, seed))
     middle = {name: statistics.median([s for one in runs for s in one.steps]) for name, runs in found.items()}
+    busy = {name: statistics.median([s for one in runs for s in one.processor]) for name, runs in found.items()}
     for name, value in middle.items():
-        print(f"{name}: median {value:.3f} s, {rounds} runs of {steps - 1} steps", flush=True)
+        of = f"{rounds} runs of {steps - 1} steps"
+        print(f"{name}: median {value:.3f} s, of the processor {busy[name]:.3f} s, {of}", flush=True)
     over = with_slow_judge(home, model, max(3, steps // 2))
     first = [
         abs(a - b) for x, y in zip(found["bare"], found["alone"], strict=True) for a, b in zip(x[1], y[1], strict=True)
@@ -112,6 +117,8 @@ def measured(home: Path, model: str, steps: int, rounds: int) -> dict[str, Any]:
     return {
         "step_ratio": round(middle["ours"] / middle["bare"], 3),
         "step_ratio_alone": round(middle["alone"] / middle["bare"], 3),
+        "processor_ratio": round(busy["ours"] / busy["bare"], 3),
+        "processor_ratio_alone": round(busy["alone"] / busy["bare"], 3),
         "over_slowest_call_s": round(over, 3),
         "bare_step_s": round(middle["bare"], 3),
         "same_first_loss": max(first) < 1e-3,
@@ -192,18 +199,18 @@ class Clock(TrainerCallback):
     """When each step was logged."""
 
     def __init__(self) -> None:
-        self._at: list[float] = []
+        self._at: list[tuple[float, float]] = []
         self._logs: list[dict[str, float]] = []
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
         if "loss" in (logs or {}):
-            self._at.append(time.perf_counter())
+            self._at.append((time.perf_counter(), time.process_time()))
             self._logs.append(logs)
 
     def timed(self) -> Timed:
         first = self._logs[0]
-        steps = [after - before for before, after in zip(self._at, self._at[1:], strict=False)]
-        return Timed(steps, (first["reward"], first["grad_norm"]))
+        wall, processor = zip(*[(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(self._at)], strict=True)
+        return Timed(list(wall), list(processor), (first["reward"], first["grad_norm"]))
 
 
 def laid_out(home: Path, model: str, steps: int, seed: int, rubric: Rubric) -> tuple[RunDir, GrpoConfig]:

@@ -173,9 +173,11 @@ def serve(told: Any, latency_s: float = LATENCY_S) -> None:
     async def answer(request: web.Request) -> web.Response:
         body = await request.json()
         await asyncio.sleep(latency_s)
-        asked = body["response_format"]["json_schema"]["schema"]["required"]
+        asked = body["response_format"]["json_schema"]["schema"]["properties"]
         score = 1 + len(body["messages"][-1]["content"]) % 5
-        text = json.dumps({criterion: {"reason": "It says so.", "score": score} for criterion in asked})
+        # What has a list of its own is the question whether an endpoint keeps to a schema.
+        told = {name: one["enum"][0] for name, one in asked.items() if "enum" in one}
+        text = json.dumps({name: told.get(name, {"reason": "It says so.", "score": score}) for name in asked})
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 100, "completion_tokens": 20}
         return web.json_response({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage})

@@ -76,7 +76,8 @@ def estimate(judge: Endpoint, took: Took, answers: int, steps: int) -> Estimate:
 def _told(judge: Endpoint, took: Took, wanted: Estimate) -> Check:
     if took.failed:
         return Check(NAME, "fail", f"{judge.name} gave a real turn no score ({took.failed})")
-    told = f"{judge.name} took {took.seconds:.2g} s for an answer in {took.calls} calls; {wanted}"
+    seconds = f"{took.seconds:.1f} s" if took.seconds < 10 else span(took.seconds)
+    told = f"{judge.name} took {seconds} for an answer in {took.calls} calls; {wanted}"
     if judge.step_timeout_s and wanted.step_s > judge.step_timeout_s:
         return Check(NAME, "fail", f"{told}; a step is given up after {judge.step_timeout_s:g} s (step_timeout_s)")
     return Check(NAME, "warn" if wanted.step_s > SLOW_STEP_S else "ok", told)

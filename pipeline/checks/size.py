@@ -106,18 +106,20 @@ def gib(size: int) -> str:
 
 
 def _activations(config: TrainingConfig, shape: Shape) -> int:
-    at_once = min(config.at_once or (8 if isinstance(config, GrpoConfig) else 1), config.batch_size)
-    tokens = at_once * _length(config, shape)
     anew = config.recompute == "yes" or (config.recompute == "auto" and shape.parameters > MANY_WEIGHTS)
     per_layer = 4 if anew else PER_UNIT * (1 if config.precision == "bfloat16" else 2)
-    return tokens * shape.hidden * (shape.layers * per_layer + (2 * PER_UNIT if anew else 0))
+    return _tokens(config, shape, anew) * shape.hidden * (shape.layers * per_layer + (2 * PER_UNIT if anew else 0))
 
 
-def _length(config: TrainingConfig, shape: Shape) -> int:
-    """Tokens of the longest example."""
+def _tokens(config: TrainingConfig, shape: Shape, anew: bool) -> int:
+    """Tokens that go through the model at once, each example as long as it may be. A prompt that a group shares is read
+    once, unless activations are computed anew.
+    """
+    at_once = min(config.at_once or (8 if isinstance(config, GrpoConfig) else 1), config.batch_size)
     if isinstance(config, GrpoConfig):
-        return (config.max_prompt or min(shape.context // 2, 2048)) + config.max_completion_length
-    return config.max_length if isinstance(config, SftConfig) else shape.context
+        prompt = config.max_prompt or min(shape.context // 2, 2048)
+        return (at_once if anew else 1) * prompt + at_once * config.max_completion_length
+    return at_once * (config.max_length if isinstance(config, SftConfig) else shape.context)
 
 
 def _adapter(rank: int, shape: Shape) -> int:

@@ -21,6 +21,7 @@ from pipeline.stage import check_cancel
 from pipeline.train import alerts, checkpoints
 
 LOOK_EVERY_S = 0.2
+TELL_EVERY_S = 0.5
 
 
 class Book(Protocol):
@@ -84,6 +85,7 @@ class Keeper(TrainerCallback):
         self._after_step = Randomness.now()
         self._history: list[tuple[int, dict[str, float]]] = []
         self._pace = Pace()
+        self._told = 0.0
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -98,11 +100,13 @@ class Keeper(TrainerCallback):
         """Remember the randomness: what the next step draws must not get into a checkpoint of this one."""
         self._after_step = Randomness.now()
         self._pace.step()
-        self._progress(state)
+        is_last = state.global_step == state.max_steps
+        if is_last or time.monotonic() - self._told >= TELL_EVERY_S:  # a status goes to disk, which can take its time
+            self._progress(state)
 
     def tell(self, step: int, metrics: dict[str, float]) -> None:
         """Metrics as an event, and what they raise with all before them as alerts."""
-        self._run.append_event("metric", step=step, metrics=metrics)
+        self._run.note("metric", step=step, metrics=metrics)
         self._history.append((step, metrics))
         for alert in alerts.raised(self._history):
             self._run.append_event("alert", step=alert.step, name=alert.name, told=alert.told)
@@ -130,6 +134,7 @@ class Keeper(TrainerCallback):
         weights. Resuming from it gives the same weights as never having stopped.
         """
         self._book.write()
+        self._progress(trainer.state)
         step = trainer.state.global_step
         folder = checkpoints.checkpoint(self._run, step)
         if step == 0 or checkpoints.is_whole(folder):
@@ -146,6 +151,7 @@ class Keeper(TrainerCallback):
             checkpoints.seal(folder)
 
     def _progress(self, state: TrainerState) -> None:
+        self._told = time.monotonic()
         self._run.update_status(done=state.global_step, total=state.max_steps, unit="steps", **self._book.spent())
 
 

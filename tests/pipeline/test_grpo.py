@@ -97,6 +97,12 @@ def test_two_steps_keep_every_completion_with_its_verdicts(tmp_path: Path, judge
     assert last["judge/cost"] == 0
     assert (last["total/verdicts"], last["total/failed"], last["total/without_reward"]) == (16, 0, 0)
     assert last["total/cached"] == verdicts["cached"].sum()
+    group = torch.tensor(rewards["reward"][4:].tolist())
+    advantages = (group - group.mean()) / (group.std() + 1e-4)
+    assert last["advantage/std"] == pytest.approx(advantages.std(unbiased=False).item(), abs=1e-3)
+    assert last["part/r_rubric_std"] == pytest.approx(rewards["r_rubric"][4:].std(ddof=0), abs=1e-6)
+    assert last["time/step_s"] > last["time/left_s"] == 0
+    assert not events(run, "alert")
     status = run.status()
     assert (status.done, status.total, status.unit) == (2, 2, "steps")
     assert status.tokens_in == 100 * 8  # both criteria read the response: one call a completion
@@ -174,6 +180,15 @@ def test_a_group_with_less_than_two_scores_teaches_nothing(
         grpo.run(run, tmp_path)
     assert list(table(run, "rewards")["outcome"]) == ["http_error"] * 4
     assert not (run.path / "model").exists()
+
+
+def test_a_judge_that_fails_raises_an_alert_once(tmp_path: Path, judge: LoopbackJudge) -> None:
+    judge.refuse = lambda prompt: not is_probe(prompt) and int(hashlib.sha256(prompt.encode()).hexdigest(), 16) % 2 == 0
+    run = new_run(tmp_path, max_steps=3, batch_size=8)
+    grpo.run(run, tmp_path)
+    alerts = events(run, "alert")
+    assert [(alert["name"], "failed" in alert["told"]) for alert in alerts] == [("judge_failing", True)]
+    assert alerts[0]["step"] == 1
 
 
 def test_a_veto_sets_the_reward_of_its_completion_to_nothing(tmp_path: Path, judge: LoopbackJudge) -> None:
