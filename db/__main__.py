@@ -22,7 +22,7 @@ from db.history import tell_where
 from db.history_commands import add_history_commands
 from db.ingest import ingest
 from db.others import SOURCES, import_ratings, source_of
-from db.people_commands import add_people_commands
+from db.people_commands import add_actor, add_people_commands
 from db.rubric_commands import add_rubric_commands
 from db.store import Store
 from pipeline import faults
@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     does = "write every table as Parquet, and the run directories, into a new folder"
     one = _add(commands, "everything", does, "everything --out /mnt/safe/kardia-2026-11 --as hanna", _everything)
     one.add_argument("--out", type=Path, required=True, help="a folder that is not there yet")
-    _add_actor(one)
+    add_actor(one)
     _add(commands, "ingest", "read what is new in HOME/runs", "ingest", _ingest)
     _add(commands, "demo", "load the demo content", "demo --home /tmp/demo", _demo)
     add_people_commands(commands, _add)
@@ -190,7 +190,7 @@ def _add_import(commands: Commands) -> None:
     one.add_argument(
         "--format", choices=("auto", *exchange.FORMATS, *SOURCES), default="auto", help="auto looks at the lines"
     )
-    _add_actor(one)
+    add_actor(one)
 
 
 def _add_export(commands: Commands) -> None:
@@ -203,17 +203,7 @@ def _add_export(commands: Commands) -> None:
     )
     one.add_argument("--source", help="only dialogues of this source")
     one.add_argument("--out", type=Path, help="the file to write; standard output by default")
-    _add_actor(one)
-
-
-def _add_actor(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--as",
-        dest="actor",
-        default=people.SYSTEM.person_id,
-        metavar="PERSON",
-        help="whose act this is; by default the studio's own",
-    )
+    add_actor(one)
 
 
 def _add(

@@ -8,6 +8,7 @@ from typing import Any
 
 from db import history_search, people
 from db.history_export import export_history, verify
+from db.people_commands import add_actor
 from db.store import Store
 
 _DONE = 0
@@ -28,7 +29,7 @@ def add_history_commands(commands: Any, add: Callable[..., argparse.ArgumentPars
     one = add(actions, "export", "write the history and its chain into a file, signed off", example, _export)
     one.add_argument("--out", type=Path, required=True, help="a file that is not there yet")
     one.add_argument("--why", default="", help="what it is for; kept in the history")
-    one.add_argument("--as", dest="actor", default=people.SYSTEM.person_id, metavar="PERSON", help="who signs it off")
+    add_actor(one)
     example = "history verify history-2026-11.jsonl"
     one = add(actions, "verify", "prove that the store's history begins with a signed file", example, _verify)
     one.add_argument("file", type=Path, help="what `history export` wrote")

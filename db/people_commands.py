@@ -33,7 +33,7 @@ def add_people_commands(commands: Any, add: Add) -> None:
     one.add_argument("--reason", required=True, help="why, without naming the person; it stays in the history")
     one = add(actions, "retain", "drop reading records older than so many days", "people retain --days 180", _retain)
     one.add_argument("--days", type=int, required=True)
-    _actor(one)
+    add_actor(one)
 
 
 def _list(store: Store, asked: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ def _by(store: Store, asked: argparse.Namespace) -> people.Person:
 
 def _of_somebody(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("person_id", help="short and lower case, an e-mail address say")
-    _actor(parser)
+    add_actor(parser)
     return parser
 
 
@@ -91,7 +91,8 @@ def _roles(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("roles", nargs="+", choices=people.ROLES, metavar="ROLE", help=", ".join(people.ROLES))
 
 
-def _actor(parser: argparse.ArgumentParser) -> None:
+def add_actor(parser: argparse.ArgumentParser) -> None:
+    """`--as PERSON`: whose act it is."""
     parser.add_argument(
         "--as",
         dest="actor",

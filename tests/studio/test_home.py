@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from db import audits, dialogues, people, rubric_versions
 from db.ingest import ingest
+from db.keeping import Schedule, keep_up
 from db.people import Person
 from db.rubric_versions import Version
 from pipeline.rundir import Request, RunDir, utc_now
@@ -170,3 +171,12 @@ def test_open_drafts_of_others_show_to_psychologists_only(app: AppTest, sign_in:
         at = sign_in(AppTest.from_file(str(ENTRY), default_timeout=30), who)
         seen[who] = "write_kardia-empathy" in {button.key for button in at.button}
     assert seen == {"ines": True, "tomas": True, "ravi": False, "mei": False}
+
+
+def test_who_looks_after_data_is_told_how_old_the_backup_is(app: AppTest, sign_in: Callable[..., AppTest]) -> None:
+    at = sign_in(app, "hanna")
+    assert any("No backup has been made yet" in one.value for one in at.caption)
+    keep_up(service.store(), Schedule())
+    at.run()
+    assert any("was proved less than an hour ago" in one.value for one in at.caption)
+    assert not any("backup" in one.value for one in sign_in(app, "mei").caption)

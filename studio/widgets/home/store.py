@@ -3,6 +3,7 @@
 import streamlit as st
 
 from db import dialogues, rubric_versions
+from db.keeping import backup_age_h
 from studio import service, session
 
 
@@ -16,7 +17,15 @@ def holdings() -> None:
     many, turns = int(sources["dialogues"].sum()), int(sources["turns"].sum())
     rubrics = len(rubric_versions.approved(store))
     held = f"{_count(many, 'dialogue')} with {_count(turns, 'turn')}, and {_count(rubrics, 'approved rubric')}"
-    st.caption(f"This studio holds {held}.")
+    st.caption(f"This studio holds {held}.{_backup_words() if session.allowed('manage_people') else ''}")
+
+
+def _backup_words() -> str:
+    """For who looks after data: how old the newest backup of the schedule is, or that there is none."""
+    age = backup_age_h(service.home())
+    if age is None:
+        return " No backup has been made yet."
+    return f" The newest backup was proved {'less than an hour' if age < 1 else f'{age:.0f} h'} ago."
 
 
 def how_to_import() -> None:
