@@ -13,6 +13,7 @@ from db.demo import load_demo
 from db.history import tell_where
 from db.ingest import ingest
 from db.keeping import Schedule, keep_up, schedule
+from db.masking import masked_roles
 from db.search_texts import prepare
 from db.store import Store
 from pipeline import faults
@@ -36,6 +37,7 @@ def start(home: Path, demo: bool = False) -> Store:
     """Open the store of `home`, load demo content if asked, follow its runs. Raises UserError (StoreBusy)."""
     global _store, _reader, _keeper
     plan = schedule()
+    masked_roles()  # a setting that makes no sense is said at the start
     tell_where(_page)
     _store = Store.open(home)
     if demo:

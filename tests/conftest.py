@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import pipeline  # noqa: F401 before anything that would tell its makers that it is in use
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 GUARD = Path(__file__).resolve().parent / "guard"
 

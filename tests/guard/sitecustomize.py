@@ -33,12 +33,13 @@ def _look(event: str, arguments: tuple[object, ...]) -> None:
     if stays_here(address):
         return
     if file := os.environ.get("KARDIA_GUARD_LOG"):
-        frame, where = sys._getframe(1), ""
+        frame, way = sys._getframe(1), list[str]()
         while frame is not None:
-            if "/socket.py" not in frame.f_code.co_filename:
-                where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-                break
+            name = frame.f_code.co_filename
+            if "/socket.py" not in name and ("site-packages" not in name or not way):
+                way.append(f"{name}:{frame.f_lineno}")
             frame = frame.f_back
+        where = " < ".join(way[:4])
         with open(file, "a", encoding="utf-8") as log:  # noqa: PTH123 as little as can be, in every process
             log.write(f"{event} {address!r} by {where} in {' '.join(sys.argv)[:200]}\n")
     raise PermissionError(f"{event}: nothing may leave this machine while tests run")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from db import dialogues
 from db.adjudication import Disagreement, Mark
+from db.masking import as_shown_to
 from db.themes import severe_themes_in
 from studio import service, session
 from studio.widgets.agreement.choice import Choice, note
@@ -20,7 +21,7 @@ from studio.widgets.plain_text import plain_html
 
 def turn_in_context(one: Disagreement) -> None:
     """The situation, what came before (folded), and the turn; covered where somebody called it red."""
-    dialogue = dialogues.dialogue(service.store(), one.dialogue_id)
+    dialogue = as_shown_to(session.here(), dialogues.dialogue(service.store(), one.dialogue_id))
     parts = exchanges(dialogue.messages)
     earlier = [part for part in parts if part.turn_index is not None and part.turn_index < one.turn_index]
     here = next(part for part in parts if part.turn_index == one.turn_index)

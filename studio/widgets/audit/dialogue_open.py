@@ -8,6 +8,7 @@ import streamlit as st
 from db import audits, dialogues, people
 from db.audits import AuditState, Flag
 from db.dialogues import Dialogue
+from db.masking import as_shown_to
 from db.themes import severe_themes_in
 from rubrics.errors import UserError
 from studio import service, session
@@ -67,7 +68,7 @@ class Open:
 def open_dialogue(place: Place) -> Open:
     """Read what the address names. Raises UserError when no dialogue has that id; a turn too far is the last one."""
     store, person = service.store(), session.here()
-    dialogue = dialogues.dialogue(store, place.dialogue_id)
+    dialogue = as_shown_to(person, dialogues.dialogue(store, place.dialogue_id))
     may_see_gold = session.allowed("adjudicate") and not is_in_campaign(dialogue.dialogue_id)
     gold = audits.gold(store, dialogue.dialogue_id) if may_see_gold else []
     state = seen_by_campaign(audits.state(store, dialogue.dialogue_id, person.person_id))

@@ -6,6 +6,8 @@ import streamlit as st
 
 from db.dialogues import Dialogue
 from db.formats import persona_from_text
+from db.masking import is_masked
+from studio import session
 from studio.widgets.plain_text import plain_html
 
 _FIELDS = {
@@ -24,7 +26,11 @@ def person_panel(dialogue: Dialogue) -> None:
         f'<dl class="kardia-facts">{rows}</dl>{_field("Situation", dialogue.situation or "The source tells none.")}'
     )
     if not dialogue.person.strip():
-        st.caption("The source does not describe the person.")
+        st.caption(
+            "Profiles are kept from your role here."
+            if is_masked(session.here())
+            else "The source does not describe the person."
+        )
         return
     persona = persona_from_text(dialogue.persona_id, dialogue.person)
     told = [(label, getattr(persona, field)) for field, label in _FIELDS.items()]
