@@ -28,7 +28,7 @@ def texts(at: AppTest) -> str:
 
 
 def open_run(app: AppTest, sign_in: SignIn, store: Store, run_id: str) -> AppTest:
-    while ingest(store):
+    while ingest(store) or ingest(store):
         pass
     return opened(app, sign_in, "app_pages/runs.py", "ravi", run=run_id)
 
