@@ -368,7 +368,7 @@ def test_a_reader_can_neither_cancel_nor_resume(open_page: Open, store: Store) -
 
 def test_an_unknown_run_is_one_line(open_page: Open) -> None:
     at = open_page(run="nothing")
-    assert "is not a run directory" in at.error[0].value
+    assert "there is no such run here" in at.error[0].value
 
 
 def test_a_changed_rubric_copy_is_told_and_hides_neither_log_nor_settings(open_page: Open, store: Store) -> None:
