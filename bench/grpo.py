@@ -12,7 +12,7 @@ A step is timed from one log line to the next; the first of each run is left out
     processor_ratio      both in processor time, which other work on the machine hardly touches
     over_slowest_call_s  with a judge that takes 2 s: median of step time less the slowest call of the step
     bare_step_s          median of the bare steps, which the line above holds against
-    same_first_loss      whether both began with the same reward and gradient norm
+    same_first_step      whether both began with the same reward and gradient norm, above 0
 
 The model is random, four layers with the tokenizer of `tiny`, or what --model names.
 """
@@ -59,12 +59,15 @@ from rubrics.schema import Rubric
 
 JUDGE_S, GROUP = 2.0, 8
 RUBRIC = load_rubric(LIBRARY / "kardia-empathy.yaml")
-# Format and emotion alone: no judge is asked, so that the trainer's own time is what is measured.
+# No judge is asked: what is measured is the trainer's own time. Longer answers earn more, so that groups differ.
 PLAIN = Rubric.model_validate(
     {
-        **RUBRIC.model_dump(),
-        "criteria": [{**one.model_dump(), "veto": None, "severity": "none"} for one in RUBRIC.criteria],
-        "reward": {"format": 1, "emotion": 1, "rubric": 0},
+        "id": "words",
+        "title": "How many words",
+        "criteria": [
+            {"id": f"words-{n}", "name": f"{n} words", "question": "Long?", "kind": "rule", "rule": {"min_words": n}}
+            for n in range(3, 18, 2)
+        ],
     }
 )
 
@@ -111,9 +114,8 @@ def measured(home: Path, model: str, steps: int, rounds: int) -> dict[str, Any]:
         of = f"{rounds} runs of {steps - 1} steps"
         print(f"{name}: median {value:.3f} s, of the processor {busy[name]:.3f} s, {of}", flush=True)
     over = with_slow_judge(home, model, max(3, steps // 2))
-    first = [
-        abs(a - b) for x, y in zip(found["bare"], found["alone"], strict=True) for a, b in zip(x[1], y[1], strict=True)
-    ]
+    pairs = [(x.first, y.first) for x, y in zip(found["bare"], found["alone"], strict=True)]
+    first = [abs(a - b) for x, y in pairs for a, b in zip(x, y, strict=True)]
     return {
         "step_ratio": round(middle["ours"] / middle["bare"], 3),
         "step_ratio_alone": round(middle["alone"] / middle["bare"], 3),
@@ -121,7 +123,7 @@ def measured(home: Path, model: str, steps: int, rounds: int) -> dict[str, Any]:
         "processor_ratio_alone": round(busy["alone"] / busy["bare"], 3),
         "over_slowest_call_s": round(over, 3),
         "bare_step_s": round(middle["bare"], 3),
-        "same_first_loss": max(first) < 1e-3,
+        "same_first_step": max(first) < 1e-3 and all(x[1] > 0 for x, _ in pairs),
         "steps": rounds * (steps - 1),
     }
 

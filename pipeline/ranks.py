@@ -29,6 +29,12 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0")) if processes() > 1 else 0
 
 
+def in_pieces() -> bool:
+    """Whether the weights lie in pieces among the processes (FSDP, ZeRO-3), as accelerate tells each of them."""
+    named = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    return any(os.environ.get(name, "").lower() in ("true", "1") for name in named)
+
+
 class FollowedRun(RunDir):
     """The run directory as a follower sees it: everything can be read, and what it writes goes nowhere."""
 

@@ -17,6 +17,7 @@ from pipeline.configs import GrpoConfig, TrainingConfig
 from pipeline.endpoints import endpoint
 from pipeline.gate import check_gate
 from pipeline.holdout import hold_out, persons
+from pipeline.ranks import in_pieces
 from pipeline.rewards import needs_judge
 from pipeline.rundir import Override, RubricRef, RunDir
 from pipeline.turns import turns_of
@@ -119,6 +120,8 @@ def _dialogues(plan: Plan) -> Check:
 def _validation(plan: Plan) -> Check:
     if not plan.config.validation_turns:
         return Check("Validation", "warn", "nobody is held out, so the last weights are kept, good or bad")
+    if in_pieces():
+        return Check("Validation", "warn", "not while the weights lie in pieces; the last weights are kept")
     try:
         parts = hold_out(plan.inputs, plan.config, plan.seed)
     except UserError as error:

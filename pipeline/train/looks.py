@@ -17,7 +17,6 @@ The metric that decides is validation/reward in GRPO (higher is better) and vali
 
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from pipeline.configs import TrainingConfig
 from pipeline.judge import Verdict, verdict_frame
-from pipeline.ranks import rank
+from pipeline.ranks import in_pieces, rank
 from pipeline.rewards import emotion_reward, format_reward
 from pipeline.rewards.combine import Reward
 from pipeline.rundir import RunDir
@@ -156,11 +155,8 @@ def choose(held: pd.DataFrame, config: TrainingConfig) -> list[Turn]:
 
 
 def can_look() -> bool:
-    """Whether this process tries the model: the first one, unless the weights lie in pieces among several (ZeRO-3,
-    FSDP), so that none of them has a model to ask.
-    """
-    sharded = {"ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"}
-    return rank() == 0 and not any(os.environ.get(name, "").lower() in ("true", "1") for name in sharded)
+    """Whether this process tries the model: the first one, unless no process has a whole model to ask."""
+    return rank() == 0 and not in_pieces()
 
 
 def decides(config: TrainingConfig) -> tuple[str, int]:

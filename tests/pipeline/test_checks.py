@@ -24,6 +24,7 @@ from pipeline.endpoints import Endpoint
 from pipeline.gate import GatePass
 from pipeline.rundir import RubricRef
 from pipeline.train import grpo, sft
+from pipeline.train.looks import can_look
 from pipeline.train.models import find_model
 from rubrics.errors import UserError
 from rubrics.load import dump_rubric
@@ -93,6 +94,15 @@ def test_each_fault_is_told_under_its_own_name(
     found = light_checks(plan(tmp_path, **config)._replace(**change))
     assert levels(found)[name] == level
     assert told in line(found, name)
+
+
+def test_nobody_is_tried_while_the_weights_lie_in_pieces(
+    tmp_path: Path, judge: LoopbackJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert can_look()
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    assert not can_look()
+    assert levels(light_checks(plan(tmp_path)))["Validation"] == "warn"
 
 
 def test_epochs_are_told_in_steps(tmp_path: Path, judge: LoopbackJudge) -> None:
