@@ -32,7 +32,8 @@ def insert_records(cursor: Cursor, records: dict[str, tuple[Record, Written]], o
         dialogues.append(_dialogue(ordinal, dialogue_id, record, written, len(answers), origin))
         hashes.append((dialogue_id, [text_hash(text) for text in answers]))
     bulk_insert(cursor, "dialogues", dialogues)
-    told_by_key("dialogues", origin.import_id)
+    if dialogues:
+        told_by_key("dialogues", origin.import_id)
     bulk_insert(cursor, "turns", hashes, "c0, unnest(range(len(c1))), unnest(c1)")
     _insert_personas(cursor, [record.persona for record, _ in records.values() if record.persona])
     return sum(len(told) for _, told in hashes)
