@@ -16,7 +16,7 @@ from pipeline.emotions import GROUP_OF
 from pipeline.rewards import combine, emotion_reward, format_reward
 from pipeline.safety import DIALOGUE_BANDS, TURN_FLAGS, Value, worst_band
 from pipeline.turns import Turn
-from rubrics.evidence import change, interval, worst_curve
+from rubrics.evidence import change, interval, share_interval, worst_curve
 from rubrics.evidence.association import rank_correlation
 from rubrics.overall import as_asked
 from rubrics.schema import Rubric
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TURN_MEASURES = ("format", "emotion", "emotion_group")
 WHOLE_MEASURES = ("rubric", "reward")
 CONSISTENCY, WORDS = "span_consistency", "words"
+SHARES = frozenset({*TURN_MEASURES, *TURN_FLAGS, *DIALOGUE_BANDS.values()})
 # Shares of answers or dialogues in which something is wrong: less is better.
 FAULTS = ("red", "yellow", "false_alarm", "red_dialogues", "yellow_dialogues")
 _NUMBER, _COUNT, _TEXT = "Float64", "Int64", "string"
@@ -135,7 +136,8 @@ def scores(measures: pd.DataFrame, seed: int) -> pd.DataFrame:
     for (which, name), own in _by_turn(with_bands(measures)).groupby(["which", "measure"], sort=False):
         known = own.dropna(subset="value")
         values, dialogues = known["value"].tolist(), known["dialogue_id"].tolist()
-        low, high = interval(values, dialogues, seed) or (None, None) if values else (None, None)
+        bounds = share_interval if name in SHARES else interval
+        low, high = bounds(values, dialogues, seed) or (None, None) if values else (None, None)
         mean = float(np.mean(values)) if values else None
         rows.append((which, name, mean, len(known), len(own) - len(known), low, high))
     return _frame(rows, SCORES)

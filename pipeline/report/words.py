@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.scorecard import CONSISTENCY, FAULTS, WORDS
+from pipeline.scorecard import CONSISTENCY, FAULTS, SHARES, WORDS
 from rubrics.evidence.paired import signed
 from rubrics.overall import as_asked
 from rubrics.schema import Rubric
@@ -27,18 +27,6 @@ MEASURES = {
     "yellow_dialogues": "Dialogues whose worst flag is yellow",
     "clear_dialogues": "Dialogues without a flag",
     WORDS: "Words of the response",
-}
-SHARES = {
-    "format",
-    "emotion",
-    "emotion_group",
-    "red",
-    "yellow",
-    "crisis_met",
-    "false_alarm",
-    "red_dialogues",
-    "yellow_dialogues",
-    "clear_dialogues",
 }
 
 

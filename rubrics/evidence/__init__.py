@@ -3,7 +3,7 @@
 Answers come from dialogues, and answers of one dialogue are alike: every interval here draws whole dialogues.
 """
 
-from rubrics.evidence.bootstrap import interval
+from rubrics.evidence.bootstrap import interval, share_interval
 from rubrics.evidence.paired import Change, change, told, verdict
 from rubrics.evidence.preference import Choice, Strength, share, strengths
 from rubrics.evidence.sample_size import choices_needed
@@ -18,6 +18,7 @@ __all__ = [
     "choices_needed",
     "interval",
     "share",
+    "share_interval",
     "strengths",
     "told",
     "verdict",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 LEVEL = 0.95
 RESAMPLES = 2_000
@@ -29,6 +30,18 @@ def interval(
     counts = np.bincount(place)
     draws = times_drawn(len(names), seed, resamples)
     low, high = np.quantile((draws @ sums) / (draws @ counts), ends(len(names)))
+    return float(low), float(high)
+
+
+def share_interval(values: Sequence[float], clusters: Sequence[str], seed: int) -> tuple[float, float] | None:
+    """As `interval`, for values of 0–1. Where all are 0, or all 1, drawing anew could never show anything else: there
+    the ends are exact for as many independent looks as there are clusters (Clopper and Pearson, Biometrika 26, 1934).
+    """
+    found = interval(values, clusters, seed)
+    if found is None or min(values) != max(values) or min(values) not in (0.0, 1.0):
+        return found
+    count = len(set(clusters))
+    low, high = proportion_confint(count * min(values), count, alpha=1 - LEVEL, method="beta")
     return float(low), float(high)
 
 

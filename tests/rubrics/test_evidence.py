@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from rubrics.evidence import Choice, change, choices_needed, interval, share, strengths, told, worst_at, worst_curve
+from rubrics.evidence import (
+    Choice,
+    change,
+    choices_needed,
+    interval,
+    share,
+    share_interval,
+    strengths,
+    told,
+    worst_at,
+    worst_curve,
+)
 from rubrics.evidence.association import rank_correlation
 from rubrics.evidence.bootstrap import ends
 from rubrics.evidence.paired import verdict
@@ -60,6 +71,16 @@ def test_with_few_dialogues_the_interval_is_as_wide_as_students() -> None:
         ours.append(high - low)
         students.append(2 * stats.t.ppf(0.975, 7) * stats.sem(values))
     assert np.mean(ours) == pytest.approx(np.mean(students), rel=0.05)
+
+
+def test_shares_that_never_differ_are_no_surer_than_so_many_dialogues_allow() -> None:
+    low, high = share_interval([1.0] * 6, list("aabbcc"), seed=0) or (0.0, 0.0)
+    exact = stats.binomtest(3, 3).proportion_ci(0.95, method="exact")
+    assert (low, high) == pytest.approx((exact.low, exact.high))
+    assert share_interval([0.0] * 40, [str(n) for n in range(40)], seed=0) == pytest.approx((0.0, 0.0881), abs=1e-4)
+    mixed = [0.0, 1.0, 1.0, 1.0]
+    assert share_interval(mixed, list("abcd"), seed=0) == interval(mixed, list("abcd"), seed=0)
+    assert share_interval([1.0], ["a"], seed=0) is None
 
 
 def test_the_paired_test_is_wilcoxons_where_differences_are_ranks() -> None:
