@@ -6,5 +6,11 @@ configured endpoints and what somebody asked for by a hub id, so that is turned 
 
 import os
 
-for _name, _value in (("HF_HUB_DISABLE_TELEMETRY", "1"), ("DO_NOT_TRACK", "1"), ("RAY_USAGE_STATS_ENABLED", "0")):
+_QUIET = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "DO_NOT_TRACK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+for _name, _value in _QUIET.items():
     os.environ.setdefault(_name, _value)
