@@ -25,6 +25,8 @@ from db import (
     campaign_undo,
     campaigns,
     care,
+    erasure,
+    everything,
     example_drafts,
     exchange,
     finding,
@@ -119,6 +121,9 @@ DOORS: dict[tuple[Callable[..., Any], Action], Door] = {
     (example_drafts.add_example, "edit_rubric"): lambda s, p, d: example_drafts.add_example(
         s, p, EMPATHY, RUBRIC.ids[0], {"text": "t", "score": 1, "why": "w"}
     ),
+    (erasure.erase_person, "manage_people"): lambda s, p, d: erasure.erase_person(s, p, "mei", "asked for"),
+    (erasure.retain, "manage_people"): lambda s, p, d: erasure.retain(s, p, 30),
+    (everything.export_everything, "export_data"): lambda s, p, d: everything.export_everything(s, p, d / "all"),
     (exchange.export_records, "export_data"): lambda s, p, d: list(exchange.export_records(s, p, Filter())),
     (exchange.export_lines, "export_data"): lambda s, p, d: list(exchange.export_lines(s, p)),
     (exchange.import_file, "import_data"): lambda s, p, d: exchange.import_file(s, p, lines(d)),
@@ -177,10 +182,10 @@ DOORS: dict[tuple[Callable[..., Any], Action], Door] = {
 OWN = {
     "db.campaign_places.left", "db.campaign_records.campaigns", "db.campaign_records.progress", "db.care.exposure",
     "db.care.reading", "db.care.settings", "db.finding.refuse_peeking", "db.finding.sees_marks_of_others",
-    "db.finding_saved.filters", "db.finding_saved.saved_filter", "db.history_search.choices", "db.history_search.entry",
-    "db.history_search.search", "db.incidents.incident", "db.incidents.incidents", "db.people.authorize",
-    "db.people.may", "db.people.require", "db.preferences.may_see", "db.rubric_foresight.must_be_foreseen",
-    "db.rubric_records.waiting_for",
+    "db.finding_saved.filters", "db.finding_saved.saved_filter", "db.history_search.choices",
+    "db.history_search.entry", "db.history_search.search", "db.incidents.incident", "db.incidents.incidents",
+    "db.masking.as_shown_to", "db.masking.is_masked", "db.people.authorize", "db.people.may", "db.people.require",
+    "db.preferences.may_see", "db.rubric_foresight.must_be_foreseen", "db.rubric_records.waiting_for",
 }  # fmt: skip
 
 

@@ -179,7 +179,9 @@ def test_a_store_of_every_earlier_version_comes_with_its_rows(
             if table not in now or (table != "migrations" and now[table] != rows)
         }
         assert gone == set()
-        assert [line for line in check(store) if "chain" in line or "history" in line] == []
+        told = [line for line in check(store) if "chain" in line or "history" in line]
+        # Where there was a chain already, it tells of rows that were put in behind its back.
+        assert [line for line in told if "chain" not in before or "no link of the history" not in line] == []
     (kept,) = (home / "backups").iterdir()
     with duckdb.connect(str(kept), read_only=True) as copy:
         assert copy.execute("SELECT count(*) FROM person_events").fetchone() == (1,)

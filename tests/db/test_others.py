@@ -1,6 +1,7 @@
 """Published ratings through the store: the figures that their authors and independent code found come out again."""
 
 import ast
+import gzip
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,8 +144,8 @@ def test_ratings_without_their_texts_and_by_people_who_may_not_are_refused(
 def test_a_rating_that_changed_in_the_file_stands_and_the_first_stays_in_the_events(
     store: Store, tmp_path: Path
 ) -> None:
-    (tmp_path / "items.jsonl").write_text('{"item_id": 1, "context": "USER: Hi", "response": "Hello"}\n')
-    (tmp_path / "items.jsonl.gz").write_bytes((tmp_path / "items.jsonl").read_bytes())
+    line = b'{"item_id": 1, "context": "USER: Hi", "response": "Hello"}\n'
+    (tmp_path / "items.jsonl.gz").write_bytes(gzip.compress(line))
     path = tmp_path / "ratings.csv"
     for answer in ("No", "Yes", "Yes"):
         path.write_text(f"item_id,rater,q_overall\n1,r1,{answer}\n")

@@ -160,8 +160,6 @@ def test_a_store_of_before_opens_with_its_versions(tmp_path: Path, monkeypatch: 
     home, all_of_them = tmp_path / "home", db.store.MIGRATIONS
     monkeypatch.setattr(db.store, "MIGRATIONS", old)
     store = Store.open(home)
-    for name in ("ada", "ben"):
-        add_person(store, SYSTEM, name, name.title(), ["psychologist"])
     store.write(_of_before)
     store.close()
 
@@ -178,6 +176,9 @@ def test_a_store_of_before_opens_with_its_versions(tmp_path: Path, monkeypatch: 
 
 
 def _of_before(cursor: db.store.Cursor) -> None:
+    for number, name in enumerate(("ada", "ben"), start=1):
+        row = [number, db.store.now(), "kardia", name, name.title(), ["psychologist"], True]
+        cursor.execute("INSERT INTO person_events VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     for number in (1, 2, 3):
         rubric = rubric_from(asking(f"{number}?", approvers=1))
         row = ["warmth", number, rubric.hash, "Warmth", "score", rubric.canonical_json, ["ada"], "ada", db.store.now()]

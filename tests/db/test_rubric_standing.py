@@ -123,7 +123,8 @@ def test_the_check_finds_decisions_that_no_rule_allowed(store: Store, found: Ver
         cursor.execute("UPDATE rubric_comment_events SET version = 7")
 
     store.write(by_hand)
-    assert check(store) == [
+    # The chain notices as well that somebody was here by hand (tests/db/test_chain.py).
+    assert [line for line in check(store) if "history" not in line] == [
         "warmth version 1: endorsed by tomas, who wrote part of it",
         "warmth version 1: approved by tomas, who wrote part of it",
         "comments t1: warmth has no version 7 and no draft of it",

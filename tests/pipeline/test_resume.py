@@ -145,7 +145,11 @@ def _alone() -> dict[str, str]:
 
 
 def at_step(run: RunDir, process: "subprocess.Popen[bytes]", step: int) -> None:
-    until(lambda: run.status().done >= step or process.poll() is not None, within=120)
+    def is_there() -> bool:
+        status = run.status()  # before a new attempt runs, it still tells of the last one
+        return (status.state == "running" and status.done >= step) or process.poll() is not None
+
+    until(is_there, within=120)
     assert process.poll() is None, (run.status().message, run.logs())
 
 
