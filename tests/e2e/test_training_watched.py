@@ -36,13 +36,21 @@ def test_a_training_is_watched_cancelled_resumed_and_walked_back(
     studio: Studio, person: Callable[[str], Page], judge: LoopbackJudge
 ) -> None:
     let_the_judge_through(studio, judge)
+    judge.refuse = slow  # so that there is a training to be watched on any machine
     page = person("ravi")
     start(page)
     the_chart_moves(page)
     step = cancel(studio, page)
+    judge.refuse = lambda prompt: False
     resume(studio, page, step)
     the_same_prompt_at_two_steps(page)
     the_model_leads_to_its_approver(page)
+
+
+def slow(prompt: str) -> bool:
+    """No refusal, but an answer that takes its time."""
+    time.sleep(3)
+    return False
 
 
 def let_the_judge_through(studio: Studio, judge: LoopbackJudge) -> None:
