@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer
 
 from pipeline.configs import TrainingConfig
 from pipeline.judge import Verdict, verdict_frame
@@ -34,9 +34,8 @@ from pipeline.rewards.combine import Reward
 from pipeline.rundir import RunDir
 from pipeline.train import checkpoints
 from pipeline.train.answering import Answer, answers
-from pipeline.train.callbacks import Randomness
+from pipeline.train.looking import Looking, Tell, keep
 from pipeline.train.models import Loaded
-from pipeline.train.second import Tell
 from pipeline.turns import Turn, spread, text_hash, turns_of
 
 OUTPUT, VERDICTS = "samples", "sample_verdicts"
@@ -61,10 +60,11 @@ class Held(NamedTuple):
     loss_rows: Sequence[tuple[list[int], int]] = ()  # token ids, and how many of them at the end are the answer
 
 
-class Looks(TrainerCallback):
-    """Looks where it is time; changes nothing in the training, its randomness included."""
+class Looks(Looking):
+    """Tries the model on the held-out turns and keeps the best weights."""
 
     def __init__(self, run: RunDir, config: TrainingConfig, loaded: Loaded, held: Held, limit: int, tell: Tell) -> None:
+        super().__init__(config.validation_every or config.save_steps)
         self._tell = tell
         self._run, self._config, self._loaded, self._held, self._limit = run, config, loaded, held, limit
         self._reward: Rewarding | None = None
@@ -75,27 +75,9 @@ class Looks(TrainerCallback):
         self._trainer, self._reward = trainer, reward
         return self
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """What the model answers before it has learnt anything."""
-        if state.global_step == 0:
-            self._look(0, kwargs["model"])
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Look where it is time."""
-        every = self._config.validation_every or self._config.save_steps
-        if state.global_step % every == 0 or state.global_step == state.max_steps:
-            self._look(state.global_step, kwargs["model"])
-
-    def _look(self, step: int, model: Any) -> None:
-        before, was_training = Randomness.now(), model.training
-        try:
-            metrics = self._measured(step, self._loaded._replace(model=model))
-        finally:
-            model.train(was_training)
-            before.restore()
-        if metrics:
+    def look(self, step: int, model: Any) -> None:
+        """Answer, reward, tell, and keep the weights if no look was better."""
+        if metrics := self._measured(step, self._loaded._replace(model=model)):
             self._tell(step, metrics)
             self._keep_best(step, metrics)
 
@@ -105,8 +87,8 @@ class Looks(TrainerCallback):
         judged = self._reward(told) if self._reward else [(_plain(turn), ()) for turn in told]
         frame = self._frame(step, told, [given[at] for at in sorted(given)], [reward for reward, _ in judged])
         verdicts = verdict_frame((verdict for _, given in judged for verdict in given), self._run.run_id)
-        self._kept(VERDICTS, step, verdicts.assign(step=step))
-        self._kept(OUTPUT, step, frame)
+        keep(self._run, VERDICTS, step, verdicts.assign(step=step))
+        keep(self._run, OUTPUT, step, frame)
         return means(frame) | ({"validation/loss": loss(loaded, self._held.loss_rows)} if self._held.loss_rows else {})
 
     def _frame(
@@ -128,14 +110,6 @@ class Looks(TrainerCallback):
             for turn, answer, reward in zip(told, given, rewards, strict=True)
         ]
         return pd.DataFrame(rows).astype(dict.fromkeys(PARTS, "float64")) if rows else pd.DataFrame()
-
-    def _kept(self, name: str, step: int, frame: pd.DataFrame) -> None:
-        """All looks so far; a resumed run looks again at steps that it takes again."""
-        earlier = self._run.read_output(name)
-        if earlier is not None:
-            frame = pd.concat([earlier[earlier["step"] < step], frame], ignore_index=True)
-        if len(frame):
-            self._run.write_output(name, frame)
 
     def _keep_best(self, step: int, metrics: Mapping[str, float]) -> None:
         """Keep the weights of the best look so far, whole before the ones before are let go."""

@@ -9,13 +9,12 @@ learns the judge and not the rubric ("newly credited, rejected by the others", a
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from pipeline.cache import VerdictCache
 from pipeline.client import Client
@@ -25,7 +24,7 @@ from pipeline.judge import Judge, Verdict
 from pipeline.judging import judge_turns
 from pipeline.rundir import RunDir
 from pipeline.train.answering import answers
-from pipeline.train.callbacks import Randomness
+from pipeline.train.looking import Looking, Tell, keep
 from pipeline.train.models import Loaded
 from pipeline.turns import Turn
 from rubrics.aggregate import unit
@@ -42,8 +41,6 @@ COLUMNS = {
     "judge": "float64",
     "second": "float64",
 }
-# Where the metrics of a step go.
-Tell = Callable[[int, dict[str, float]], None]
 _ADDRESS = ["dialogue_id", "turn_index", "criterion_id"]
 
 
@@ -54,12 +51,13 @@ class Judges(NamedTuple):
     second: Endpoint
 
 
-class SecondJudge(TrainerCallback):
-    """Looks before the first step, every k steps and after the last; changes nothing in the training."""
+class SecondJudge(Looking):
+    """Has both judges score what the model answers to the same turns."""
 
     def __init__(
         self, run: RunDir, config: GrpoConfig, rubric: Rubric, judges: Judges, cache: Path, loaded: Loaded, tell: Tell
     ) -> None:
+        super().__init__(config.second_every)
         self._run, self._config, self._rubric, self._judges = run, config, rubric, judges
         self._tell = tell
         self._cache, self._loaded = cache, loaded
@@ -70,30 +68,12 @@ class SecondJudge(TrainerCallback):
         self._turns = turns
         return self
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """What both judges credit before anything was learnt."""
-        if state.global_step == 0:
-            self._look(0, kwargs["model"])
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Look where it is time."""
-        if state.global_step % self._config.second_every == 0 or state.global_step == state.max_steps:
-            self._look(state.global_step, kwargs["model"])
-
-    def _look(self, step: int, model: Any) -> None:
-        """Answering draws nothing, but a library below might: the next step finds the randomness as it left it."""
-        before, was_training = Randomness.now(), model.training
-        try:
-            given = answers(
-                self._loaded._replace(model=model), self._turns, self._config.max_completion_length, lambda done: None
-            )
-        finally:
-            model.train(was_training)
-            before.restore()
+    def look(self, step: int, model: Any) -> None:
+        """Answer, judge twice, and tell what only one of the two credits."""
+        loaded = self._loaded._replace(model=model)
+        given = answers(loaded, self._turns, self._config.max_completion_length, lambda done: None)
         told = [turn._replace(text=given[place].text) for place, turn in enumerate(self._turns) if place in given]
-        rows = self._kept(step, asyncio.run(self._judged(step, told)))
+        rows = keep(self._run, OUTPUT, step, asyncio.run(self._judged(step, told)))
         metrics = newly(self._rubric, rows, step)
         if step and metrics:
             self._tell(step, metrics)
@@ -111,14 +91,6 @@ class SecondJudge(TrainerCallback):
     async def _verdicts(self, endpoint: Endpoint, cache: VerdictCache, turns: Sequence[Turn]) -> list[list[Verdict]]:
         async with Client(endpoint) as client:
             return await judge_turns(Judge(client, self._rubric, cache), turns, self._run)
-
-    def _kept(self, step: int, rows: pd.DataFrame) -> pd.DataFrame:
-        """All looks so far; a resumed run looks again at steps that it takes again."""
-        earlier = self._run.read_output(OUTPUT)
-        if earlier is not None:
-            rows = pd.concat([earlier[earlier["step"] < step], rows], ignore_index=True)
-        self._run.write_output(OUTPUT, rows)
-        return rows
 
 
 def newly(rubric: Rubric, rows: pd.DataFrame, step: int) -> dict[str, float]:

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +27,12 @@ from pipeline.train.looks import can_look
 from pipeline.train.models import find_model
 from rubrics.errors import UserError
 from rubrics.load import dump_rubric
-from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
+from tests.pipeline.loopback_judge import LoopbackJudge
 from tests.pipeline.training_runs import RUBRIC, dialogue, dialogues, events, lay_out, override_for
 
 APPROVED = RubricRef(rubric_id="small", version=3, hash=RUBRIC.hash, approved_by="tomas", approved_at="2026-11-01")
 
 SMALL = LlamaConfig(vocab_size=300, hidden_size=48, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4)
-
-
-@pytest.fixture
-def judge(tmp_path: Path) -> Iterator[LoopbackJudge]:
-    with serving() as judge:
-        known_to(tmp_path, judge)
-        yield judge
 
 
 def plan(home: Path, inputs: pd.DataFrame | None = None, **config: Any) -> Plan:

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +22,10 @@ from pipeline.turns import turns_of
 from rubrics.errors import UserError
 from rubrics.evidence import interval
 from rubrics.load import parse_rubric
-from tests.pipeline.loopback_judge import LoopbackJudge, known_to, scores_for, serving
+from tests.pipeline.loopback_judge import LoopbackJudge, scores_for
 from tests.pipeline.training_runs import RUBRIC, dialogue, dialogues, events, lay_out, spans
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def judge(tmp_path: Path) -> Iterator[LoopbackJudge]:
-    with serving() as judge:
-        known_to(tmp_path, judge)
-        yield judge
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def new_run(home: Path, inputs: pd.DataFrame | None = None, **config: object) -> RunDir:

@@ -7,7 +7,6 @@ import pickle
 import re
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,22 +27,12 @@ from pipeline.train.models import load_model
 from pipeline.train.reward import RubricErlReward
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
-from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
+from tests.pipeline.loopback_judge import LoopbackJudge
 from tests.pipeline.training_runs import RUBRIC, VETO_RUBRIC, dialogue, dialogues, events, lay_out, spans
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TABLES = ("completions", "rewards", "verdicts")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def judge(tmp_path: Path) -> Iterator[LoopbackJudge]:
-    with serving() as judge:
-        known_to(tmp_path, judge)
-        yield judge
 
 
 def new_run(home: Path, rubric: Rubric = RUBRIC, inputs: pd.DataFrame | None = None, **config: object) -> RunDir:

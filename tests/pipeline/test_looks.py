@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,12 @@ from pipeline.rundir import RunDir
 from pipeline.train import grpo, looks, sft
 from pipeline.train.looks import Best, best_of, save_best
 from rubrics.errors import UserError
-from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
+from tests.pipeline.loopback_judge import LoopbackJudge
 from tests.pipeline.training_runs import RUBRIC, dialogue, dialogues, events, lay_out
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LOOKING = {"validation_share": 0.3, "validation_turns": 3, "validation_every": 1}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def judge(tmp_path: Path) -> Iterator[LoopbackJudge]:
-    with serving() as judge:
-        known_to(tmp_path, judge)
-        yield judge
 
 
 def sft_run(home: Path, inputs: pd.DataFrame | None = None, **config: object) -> RunDir:

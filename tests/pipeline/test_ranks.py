@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +14,7 @@ import pytest
 from pipeline import jobs
 from pipeline.rundir import RunDir
 from pipeline.train import checkpoints
-from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
+from tests.pipeline.loopback_judge import LoopbackJudge
 from tests.pipeline.regenerate_runs import until
 from tests.pipeline.training_runs import RUBRIC, dialogues, events, lay_out
 
@@ -49,13 +48,6 @@ class Counting:
         with self._lock:
             self._now -= 1
         return self._answer(prompt, schema)
-
-
-@pytest.fixture
-def judge(tmp_path: Path) -> Iterator[LoopbackJudge]:
-    with serving() as judge:
-        known_to(tmp_path, judge)
-        yield judge
 
 
 def together(run: RunDir, home: Path, ranks: int = 2) -> "subprocess.Popen[bytes]":

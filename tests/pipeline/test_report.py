@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,15 +16,8 @@ from pipeline.rundir import RunDir
 from pipeline.scorecard import CHANGES, SCORES
 from rubrics.errors import UserError
 from tests.pipeline.evaluations import evaluated
-from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
+from tests.pipeline.loopback_judge import LoopbackJudge
 from tests.pipeline.training_runs import RUBRIC, dialogues, lay_out
-
-
-@pytest.fixture
-def judge(tmp_path: Path) -> Iterator[LoopbackJudge]:
-    with serving() as judge:
-        known_to(tmp_path, judge)
-        yield judge
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import torch
 
 from pipeline import jobs
 from pipeline.rundir import RunDir
@@ -18,6 +17,8 @@ from pipeline.train import checkpoints, grpo, sft
 from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
 from tests.pipeline.regenerate_runs import until
 from tests.pipeline.training_runs import RUBRIC, dialogues, lay_out
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 STEPS = 5
 SFT = {"model": "tiny", "max_steps": STEPS, "batch_size": 2, "save_steps": 1, "learning_rate": 1e-3}
@@ -50,11 +51,6 @@ class Whole(NamedTuple):
 
     weights: bytes
     saved: Path
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")

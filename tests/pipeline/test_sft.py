@@ -20,10 +20,7 @@ from pipeline.train.models import load_model
 from rubrics.errors import UserError
 from tests.pipeline.training_runs import dialogue, dialogues, events, lay_out, spans
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def new_run(home: Path, inputs: pd.DataFrame | None = None, **config: object) -> RunDir:

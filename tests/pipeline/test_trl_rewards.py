@@ -26,12 +26,9 @@ from tests.pipeline.loopback_judge import LoopbackJudge, serving
 from tests.pipeline.trainers import Seen, arguments, endpoint_of, rows, tiny, train
 from tests.pipeline.training_runs import RUBRIC, VETO_RUBRIC, spans
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DOCS = Path(__file__).parents[2] / "docs" / "rewards.md"
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture
