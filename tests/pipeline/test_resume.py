@@ -151,13 +151,14 @@ def at_step(run: RunDir, process: "subprocess.Popen[bytes]", step: int) -> None:
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_loses_at_most_the_steps_since_the_last_checkpoint(
-    home: Path, judge: LoopbackJudge
+    home: Path, tmp_path: Path, judge: LoopbackJudge
 ) -> None:
     config = GRPO | {"max_steps": 12, "save_steps": 2}
     whole = lay_out(home, "grpo", config, dialogues(10), RUBRIC)
     grpo.run(whole, home)
+    known_to(home := tmp_path / "of its own", judge)  # nothing lies in its cache, so every step has to ask
     run = lay_out(home, "grpo", config, dialogues(10), RUBRIC)
-    judge.refuse = lambda prompt: bool(time.sleep(0.05))  # so that a step can be hit in its middle
+    judge.refuse = lambda prompt: bool(time.sleep(0.5))  # longer than any wait before a kill
     draw = random.Random(7)
     for kill in (2, 5, 8):
         process = started(run, home)
