@@ -46,21 +46,14 @@ class Mock:
         self.url = ""
         self.calls = self.in_flight = self.most_in_flight = 0
 
-    def answer(self, body: bytes) -> bytes:
-        """The whole HTTP response to one request."""
-        asked = crc32(body)
-        text = self._text(body, asked)
+    def sent(self, asked: int, text: str) -> None:
+        """Count an answer that goes out now."""
         self.calls += 1
         if self.log is not None:
             self.log.append(Answered(time.monotonic(), asked, text))
-        message = {"role": "assistant", "content": text}
-        usage = {"prompt_tokens": len(body) // 4, "completion_tokens": len(text) // 4}
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
-        data = json.dumps({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-        return head.encode() + data
 
-    def _text(self, body: bytes, asked: int) -> str:
+    def text(self, body: bytes, asked: int) -> str:
+        """What is answered to one request, of which `asked` is the hash."""
         if b"Say hello" in body:
             return '{"greeting": "kardia"}'
         if b"You play a person" in body:
@@ -79,6 +72,16 @@ class Mock:
             solved = draw < self.solved
             scores[one] = {"reason": "as drawn", "score": int(solved) if one == "resolved" else int(not failed)}
         return json.dumps(scores)
+
+
+def _response(body: bytes, text: str) -> bytes:
+    """The whole HTTP response that says it."""
+    message = {"role": "assistant", "content": text}
+    usage = {"prompt_tokens": len(body) // 4, "completion_tokens": len(text) // 4}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    data = json.dumps({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage}).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    return head.encode() + data
 
 
 def _sentence(number: int, length: int) -> str:
@@ -118,15 +121,24 @@ class _Connection(asyncio.Protocol):
             body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
             self.mock.in_flight += 1
             self.mock.most_in_flight = max(self.mock.most_in_flight, self.mock.in_flight)
-            if self.mock.latency_s:
-                asyncio.get_running_loop().call_later(self.mock.latency_s, self._send, body)
-            else:
-                self._send(body)
+            self._answer(body)
 
-    def _send(self, body: bytes) -> None:
+    def _answer(self, body: bytes) -> None:
+        """Make the answer at once and send it when its time is over, so that making it is no part of the latency."""
+        loop = asyncio.get_running_loop()
+        due, asked = loop.time() + self.mock.latency_s, crc32(body)
+        text = self.mock.text(body, asked)
+        response = _response(body, text)
+        if self.mock.latency_s:
+            loop.call_at(due, self._send, asked, text, response)
+        else:
+            self._send(asked, text, response)
+
+    def _send(self, asked: int, text: str, response: bytes) -> None:
         self.mock.in_flight -= 1
         if not self.transport.is_closing():
-            self.transport.write(self.mock.answer(body))
+            self.mock.sent(asked, text)
+            self.transport.write(response)
 
 
 async def _serve(mock: Mock, ready: Callable[[], None], stop: asyncio.Event, port: int) -> None:

@@ -13,6 +13,7 @@ most 50. `bare_step_ms` is the same step with a reward that costs nothing; `judg
 """
 
 import argparse
+import asyncio
 import json
 import logging
 import multiprocessing
@@ -73,7 +74,7 @@ def measured(folder: Path, port: int, steps: int, rounds: int) -> dict[str, floa
     bare: list[float] = []
     over: dict[str, list[float]] = {"whole": [], "together": []}
     for number in range(rounds):
-        bare += [step for step, _ in timed(folder, [nothing], [], steps)]
+        bare += [step - slept for step, slept in timed(folder, [sleeping], [LATENCY_S] * steps, steps)]
         for name in over:
             rewards, calls = rewarding(name, judge, folder / f"{name}_{number}.sqlite")
             over[name] += [step - slowest for step, slowest in timed(folder, rewards, calls, steps)]
@@ -87,8 +88,9 @@ def measured(folder: Path, port: int, steps: int, rounds: int) -> dict[str, floa
     return {name: round(1e3 * value, 1) for name, value in figures.items()} | {"steps": len(bare)}
 
 
-def nothing(completions: Sequence[Any], **columns: Any) -> list[float]:
-    """A reward that costs nothing; it differs within a group, as a real one does."""
+async def sleeping(completions: Sequence[Any], **columns: Any) -> list[float]:
+    """A reward that only waits; it differs within a group, as a real one does."""
+    await asyncio.sleep(LATENCY_S)
     return [(at % GROUP) / GROUP for at in range(len(completions))]
 
 
@@ -130,7 +132,7 @@ class Clock(TrainerCallback):
 def timed(
     folder: Path, rewards: Sequence[Callable[..., Any]], slowest: Sequence[float], steps: int
 ) -> list[tuple[float, float]]:
-    """Seconds of each step but the first, each with those of its slowest call, 0 where there was none."""
+    """Seconds of each step but the first, each with those of its slowest call."""
     args = GRPOConfig(
         output_dir=str(folder / "out"),
         per_device_train_batch_size=COMPLETIONS,
@@ -152,7 +154,7 @@ def timed(
     )
     with quiet():
         trainer.train()
-    return list(zip(clock.steps, slowest or [0.0] * steps, strict=True))[1:]
+    return list(zip(clock.steps, slowest, strict=True))[1:]
 
 
 class quiet:
@@ -168,7 +170,6 @@ class quiet:
 
 def serve(told: Any, latency_s: float = LATENCY_S) -> None:
     """A judge that answers any schema after so long; tells its port."""
-    import asyncio
 
     async def answer(request: web.Request) -> web.Response:
         body = await request.json()

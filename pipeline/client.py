@@ -24,6 +24,7 @@ from pipeline.replies import Reply as Reply
 from pipeline.wire import Answer, Unreachable, Wire, wait_s
 
 MAX_RETRIES = 4
+ROUNDS_TO_SEND = 3
 
 
 class Client:
@@ -117,6 +118,7 @@ class Client:
         tries = 0
         while True:
             answer = await self._send(call, timeout)
+            await _let_others_be_sent()
             if answer and answer.is_completion:
                 return replies.parsed(answer)
             wait = wait_s(answer, tries)
@@ -163,6 +165,13 @@ class Client:
         self._tokens.also(reply.tokens_in + reply.tokens_out - call.tokens_expected)
         replies.check(answer, reply, whole)
         return reply
+
+
+async def _let_others_be_sent() -> None:
+    """Before an answer is read, what waits for its slot goes out: where many answers come at once, reading all of them
+    first would leave their slots empty meanwhile. Sending takes aiohttp so many rounds of the loop."""
+    for _ in range(ROUNDS_TO_SEND):
+        await asyncio.sleep(0)
 
 
 class _Call:

@@ -38,7 +38,7 @@ def asked() -> Asked:
             icon=":material/search:",
             placeholder="A reason, a rubric, a dialogue, an act",
         )
-        grid = st.grid(4, min_column_width=130)
+        grid = st.grid(4, min_column_width=180)  # two and two on a small screen
         actor = grid.selectbox(
             "Who", found.actors, index=None, placeholder="Anybody", format_func=name_of, key=_KEY.format("actor")
         )

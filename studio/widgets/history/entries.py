@@ -1,4 +1,4 @@
-"""Entries of the history as a list, each with its whole story folded away, and one entry by its number."""
+"""Entries of the history as a list, each with its whole story a click away, and one entry by its number."""
 
 import json
 from html import escape
@@ -53,16 +53,19 @@ def _entry(event: Event, titles: dict[str, str], is_open: bool = False) -> None:
     line = in_words(event, titles)
     about = event.subject_id if event.subject_kind == "dialogue" else ""
     where = "".join(f" · {word}" for word in (about, event.came_from) if word)
-    st.html(
-        f'<div class="kardia-row"><b>{escape(line.who)}</b> {escape(line.what)}'
-        f'<div class="kardia-dim">{escape(exact(event.created_at))}{escape(where)}</div></div>'
-    )
+    with st.container(horizontal=True, vertical_alignment="center", key=f"history_row_{event.seq}"):
+        st.html(
+            f'<div class="kardia-row"><b>{escape(line.who)}</b> {escape(line.what)}'
+            f'<div class="kardia-dim">{escape(exact(event.created_at))}{escape(where)}</div></div>'
+        )
+        if not is_open:
+            with st.popover(f"Entry {event.seq}", type="tertiary", width="content", key=f"history_entry_{event.seq}"):
+                plain_text(_story(event), "machine")
+                st.link_button("Link to this entry", f"?entry={event.seq}", icon=":material/link:")
     if event.reason:
         plain_text(event.reason, "small")
-    with st.expander(f"Entry {event.seq}", expanded=is_open, key=f"history_entry_{event.seq}"):
+    if is_open:
         plain_text(_story(event), "machine")
-        if not is_open:
-            st.link_button("Link to this entry", f"?entry={event.seq}", icon=":material/link:")
 
 
 def _story(event: Event) -> str:

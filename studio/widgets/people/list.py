@@ -16,7 +16,8 @@ def everybody() -> None:
     manages = session.allowed("manage_people")
     found = sorted(people(service.store()), key=lambda one: (not one.active, one.name))
     for person in found:
-        with st.container(border=True, key=f"person_{person.person_id}"):
+        at = person.person_id
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"person_{at}"):
             _row(person, manages)
             if manages or person.person_id == session.here().person_id:
                 _tools(person, manages)
@@ -33,7 +34,7 @@ def _row(person: Person, manages: bool) -> None:
 
 
 def _tools(person: Person, manages: bool) -> None:
-    with st.container(horizontal=True, gap="small", key=f"person_tools_{person.person_id}"):
+    with st.container(horizontal=True, gap="small", width="content", key=f"person_tools_{person.person_id}"):
         if manages:
             with st.popover("Change", icon=":material/edit:", key=f"change_{person.person_id}", width="content"):
                 _change(person)
