@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from db.agreement import ANY, MACHINE, Level, Versions
+from db.people import Person, require
 from db.store import Store
 
 USED = "used"
@@ -81,6 +82,7 @@ _WHOLE = """
 
 def diagnosis(
     store: Store,
+    actor: Person,
     rubric_id: str,
     versions: Versions,
     code: str = ANY,
@@ -90,8 +92,10 @@ def diagnosis(
     """dialogue_id, turn_index, rater, kind (person or machine), value, rubric_version, used, why; in order of arrival.
 
     `level` None asks for the scores of a criterion. `used` says whether the rating bears on alpha: the turn has a
-    second one. (For chance agreement and prevalence, AC1 counts turns that one person alone rated as well.)
+    second one. (For chance agreement and prevalence, AC1 counts turns that one person alone rated as well.) It
+    tells who gave what, so it raises UserError for whoever may not see that.
     """
+    require(actor, "see_agreement")
     asked = [versions] if isinstance(versions, int) else list(versions)
     chosen = None if people is None else list(people)
     params = {"rubric": rubric_id, "code": code, "versions": asked, "people": chosen}

@@ -222,7 +222,9 @@ class Store:
         refuse_newer(self.path, done)
         pending = [file for file in files if file.stem not in done]
         if done and pending:
-            self.copy_to(free_path(self.home / "backups", f"before-{pending[0].stem}"))
+            from db.backup import backup  # built on the store, so not to be had before it
+
+            backup(self, free_path(self.home / "backups", f"before-{pending[0].stem}"))
         for file in pending:
             self._apply(file)
         if pending:

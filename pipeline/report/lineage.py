@@ -1,8 +1,10 @@
 """Where the models of an evaluation come from, by the run directories beside it: run, data, rubric, approver, judge."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.report.read import Evaluation
+from pipeline.report.words import model_name
 from pipeline.rundir import Request, RunDir
 
 
@@ -20,15 +22,20 @@ def lineage(found: Evaluation) -> list[Step]:
     waiting = [*reversed(found.config.order.values()), *found.request.parents]
     seen = {found.request.run_id}
     while waiting:
-        name = waiting.pop(0)
-        folder = found.run.path.parent / name
-        if not name or name in seen or not (folder / "request.json").is_file():
+        folder = _run_of(found.run.path.parent, waiting.pop(0))
+        if folder.name in seen or not (folder / "request.json").is_file():
             continue
-        seen.add(name)
+        seen.add(folder.name)
         request = RunDir(folder).request()
         steps.append(_step(request, request.rubric is not None))
         waiting += [str(request.config.get("model", "")), *request.parents]
     return steps
+
+
+def _run_of(runs: Path, model: str) -> Path:
+    """The run directory that a model is from: named by the run, or by the folder `model` in it."""
+    folder = runs / model
+    return folder.parent if folder.name == "model" else folder
 
 
 def _step(request: Request, has_rubric: bool) -> Step:
@@ -36,7 +43,7 @@ def _step(request: Request, has_rubric: bool) -> Step:
     facts += _rubric(request) if has_rubric else []
     facts += [f"{option}: {judge}" for option, judge in request.models.items()]
     if "model" in request.config:
-        facts.append(f"trained from {request.config['model']}")
+        facts.append(f"trained from {model_name(request.config['model'])}")
     if request.override:
         facts.append(f"gate overridden by {request.override.name or request.override.by}: {request.override.reason}")
     facts.append(f"seed {request.seed}, code {request.code_version or 'unknown'}")

@@ -47,7 +47,7 @@ def _evaluation(found: Evaluation, key: str) -> str:
     parts = [
         f"<h2>{escape(' → '.join(found.name(which) for which in found.order))}</h2>",
         _p(f"{request.reason or 'No reason was given.'} ({request.run_id}, judge {judge or 'unknown'})"),
-        _weak(judge),
+        _weak(found, judge),
         _p(tables.held_out_words(found)),
         *_added(found),
         "<h3>Emotion and the rubric's dimensions, ours</h3>",
@@ -70,8 +70,10 @@ def _evaluation(found: Evaluation, key: str) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _weak(judge: str) -> str:
+def _weak(found: Evaluation, judge: str) -> str:
     """The embedded model judges only to try things out; a report that it wrote says so first."""
+    if not found.request.flags and all(criterion.kind == "rule" for criterion in as_asked(found.rubric).criteria):
+        return _p("No judge was asked: every criterion of this rubric is computed by a rule.")
     if not judge.startswith("embedded/"):
         return ""
     told = (

@@ -1,6 +1,7 @@
 """What models and measures are called, on pages and in reports, and how their values are written."""
 
 import re
+from pathlib import PurePath
 from typing import NamedTuple
 
 import pandas as pd
@@ -40,10 +41,15 @@ class Scale(NamedTuple):
 
 
 def model_name(name: str) -> str:
-    """A model as it is called: the built-in ones by their names, one trained here by the end of its run's id."""
-    if own := _TRAINED_HERE.fullmatch(name):
+    """A model as it is called: the built-in ones by their names, one trained here by the end of its run's id.
+
+    Of a folder elsewhere its last two names: a report goes to others, whom the rest of the path is no help to.
+    """
+    folder = PurePath(name)
+    run_id = folder.parent.name if folder.name == "model" else name
+    if own := _TRAINED_HERE.fullmatch(run_id):
         return f"{own[1].upper()} model {own[2]}"
-    return BUILT_IN.get(name, name)
+    return "/".join(folder.parts[-2:]) if folder.is_absolute() else BUILT_IN.get(name, name)
 
 
 def measure_name(rubric: Rubric, measure: str) -> str:

@@ -13,7 +13,7 @@ from db import agreement, audits
 from db.agreement import ANY, flag_ratings, flag_table, people_and_judges, score_ratings
 from db.agreement_diagnosis import diagnosis
 from db.agreement_figures import flag_figures, gold_figures, long, score_figures
-from db.people import SYSTEM
+from db.people import SYSTEM, Person
 from db.rubric_versions import import_version, version
 from db.store import Store
 from rubrics.load import rubric_from
@@ -22,6 +22,7 @@ from tests.db.audit_people import Auditor, audited_store, flags_rubric
 from tests.db.impact_stores import Judged, judged_run
 
 MISSING = np.nan
+ADMIN = Person("admin", "Admin", ("admin",))
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_nobody_finished_anything(store: Store) -> None:
     for measure in (found.alpha, found.ac, found.present, found.absent, found.prevalence):
         assert measure.value is None
         assert measure.why
-    assert diagnosis(store, "unsafe", 1, "F1").empty
+    assert diagnosis(store, ADMIN, "unsafe", 1, "F1").empty
     assert score_figures(score_ratings(store, "warmth", 1, "warm"), draws=10).alpha.value is None
     assert agreement.worked(store).empty
 
@@ -194,7 +195,7 @@ def test_the_diagnosis_tells_each_rating_and_why_it_was_used_or_not(store: Store
     Auditor(store, "bob").finish("d0").flag("d1", 2)
     Auditor(store, "cat").finish("d0", version=2)
     judge(store, "20261123-091200-score-aa", "unsafe", [Judged("d0", 0, (1, 0)), Judged("d0", 1, ("timeout", 0))])
-    frame = diagnosis(store, "unsafe", 1, "F1")
+    frame = diagnosis(store, ADMIN, "unsafe", 1, "F1")
     told = {(r.dialogue_id, r.turn_index, r.rater): r for r in frame.itertuples()}
     assert len(told) == len(frame) == 2 * 3 * 3 + 2
 
@@ -210,16 +211,16 @@ def test_the_diagnosis_tells_each_rating_and_why_it_was_used_or_not(store: Store
     assert of("d1", 2, "bob") == (None, False, "flagged here, but did not finish the dialogue")
     assert of("d0", 0, "judge: j/m") == (1, False, "a machine: shown beside people, in no figure about them")
     assert of("d0", 1, "judge: j/m") == (None, False, "gave no score: timeout")
-    assert diagnosis(store, "unsafe", 1, "F1", people=["ann"]).query("rater == 'bob' and dialogue_id == 'd0'")[
+    assert diagnosis(store, ADMIN, "unsafe", 1, "F1", people=["ann"]).query("rater == 'bob' and dialogue_id == 'd0'")[
         "why"
     ].unique().tolist() == ["was not chosen"]
-    assert "version 1 has no such code" in set(diagnosis(store, "unsafe", 1, "F3")["why"])
+    assert "version 1 has no such code" in set(diagnosis(store, ADMIN, "unsafe", 1, "F3")["why"])
 
 
 def test_what_the_diagnosis_calls_used_is_what_the_figures_rest_on(store: Store) -> None:
     random_marks(store, ("ann", "bob"), seed=9)
     Auditor(store, "cat").finish("d0")
-    frame = diagnosis(store, "unsafe", 1, "F1")
+    frame = diagnosis(store, ADMIN, "unsafe", 1, "F1")
     found = flag_figures(flag_table(store, "unsafe", 1), "F1", draws=10)
     assert int(frame["used"].sum()) == found.alpha.ratings
     assert frame[frame["used"]]["value"].sum() == found.flagged
@@ -228,7 +229,7 @@ def test_what_the_diagnosis_calls_used_is_what_the_figures_rest_on(store: Store)
 def test_the_diagnosis_of_scores(store: Store) -> None:
     Auditor(store, "ann").score("d0", 0, 3).score("d1", 0, 2)
     Auditor(store, "bob").score("d0", 0, 4)
-    frame = diagnosis(store, "warmth", 1, "warm", level=None)
+    frame = diagnosis(store, ADMIN, "warmth", 1, "warm", level=None)
     assert frame["why"].tolist() == ["used", "used", "nobody else rated this turn", "gave no score"]
     assert frame["value"].tolist()[:3] == [3, 4, 2]
 

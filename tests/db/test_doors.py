@@ -43,6 +43,7 @@ from db import (
     tried,
 )
 from db.__main__ import main
+from db.agreement_diagnosis import diagnosis
 from db.campaign_places import release
 from db.finding_filter import Filter
 from db.others import bring_in
@@ -87,6 +88,7 @@ RUBRIC = load_rubric(LIBRARY / "kardia-empathy.yaml")
 
 # Each door by the function that it is, and the right that it takes.
 DOORS: dict[tuple[Callable[..., Any], Action], Door] = {
+    (diagnosis, "see_agreement"): lambda s, p, d: diagnosis(s, p, FLAGS, 1),
     (adjudication.decide, "adjudicate"): lambda s, p, d: adjudication.decide(
         s, p, "demo-02", 0, "CR1", True, "red", "slip", "why", "k", **BY
     ),
@@ -280,7 +282,11 @@ def test_somebody_inactive_passes_none(store: Store, tmp_path: Path, monkeypatch
     monkeypatch.setattr(people, "_person", lambda row: Person(row["person_id"], row["name"], ROLES, active=False))
     for (function, _), door in DOORS.items():
         # A page reads who is here anew at every run; what only reads goes by that.
-        is_asked_for_anew = function.__module__ not in (finding.__name__, campaign_records.__name__)
+        is_asked_for_anew = function.__module__ not in (
+            finding.__name__,
+            campaign_records.__name__,
+            diagnosis.__module__,
+        )
         with pytest.raises(UserError, match="no longer active"):
             door(store, Person("a-admin", "A", ROLES, active=is_asked_for_anew), tmp_path)
 

@@ -9,7 +9,7 @@ import streamlit as st
 from db.agreement import ANY
 from db.agreement_diagnosis import diagnosis
 from db.spreadsheet import csv_bytes
-from studio import service
+from studio import service, session
 from studio.widgets.agreement.choice import Choice, note
 from studio.widgets.agreement.ratings import as_of
 
@@ -42,7 +42,7 @@ def downloads(choice: Choice) -> None:
 
 def _diagnosis(choice: Choice, code: str) -> pd.DataFrame:
     level = choice.level if choice.is_flags else None
-    return diagnosis(service.store(), choice.rubric_id, choice.versions, code, level, choice.people)
+    return diagnosis(service.store(), session.here(), choice.rubric_id, choice.versions, code, level, choice.people)
 
 
 def _files(frame: pd.DataFrame) -> tuple[int, bytes, bytes]:
