@@ -87,14 +87,12 @@ def trained(asked: argparse.Namespace, gate: Path, seed: int) -> None:
 
 def stage(folder: Path, name: str, seed: int, options: dict[str, Any]) -> None:
     """Run one stage to its end, from where an earlier call left it."""
-    if (folder / "request.json").exists():
-        if RunDir(folder).status().state == "done":
-            return
-        options = {"--run-dir": folder}
-    else:
-        options = {"--out": folder, "--seed": seed, **options}
     home = ["--home", str(folder.parents[1] / "home")]
-    run("pipeline", name, *(str(word) for pair in options.items() for word in pair), *home)
+    if not (folder / "request.json").exists():
+        words = {"--out": folder, "--seed": seed, **options}
+        run("pipeline", name, *(str(word) for pair in words.items() for word in pair), *home)
+    elif RunDir(folder).status().state != "done":
+        run("pipeline", "resume", str(folder), *home)
 
 
 def run(*words: str) -> None:
