@@ -5,6 +5,7 @@ import streamlit as st
 from studio import session
 from studio.widgets.history_words import recent_lines, show_history
 from studio.widgets.home.audit import flags_lately, leave_for_campaign, next_audit
+from studio.widgets.home.comparisons import comparisons_left
 from studio.widgets.home.incidents import incidents_of
 from studio.widgets.home.rubrics import decisions_for, questions_of_auditors, writing_of
 from studio.widgets.home.runs import runs_now
@@ -29,6 +30,7 @@ with tasks, st.container(key="home_tasks"):
     writing_of(person)
     if session.allowed("audit"):
         next_audit(person)
+        comparisons_left(person)
     if session.allowed("start_run"):
         runs_now()
     if session.allowed("adjudicate"):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import preferences
+from db import care, preferences
 from db.ingest import ingest
 from db.people import person
 from db.preferences import left_is
@@ -93,3 +93,33 @@ def test_results_show_to_who_runs_campaigns_and_not_to_who_chooses(
     at = opened(app, sign_in, PAGE, "ines")
     assert "Names and results show once you have chosen from every pair yourself." in texts(at)
     assert "Preferred:" not in texts(at)
+
+
+def test_home_tells_of_pairs_that_are_left_and_leads_to_them(
+    app: AppTest, sign_in: SignIn, store: Store, made: str
+) -> None:
+    mei = person(store, "mei")
+    at = sign_in(app, "mei")
+    assert "Is it warmer?" in texts(at).replace("\\", "")
+    assert "0 of 3 pairs chosen" in texts(at)
+    at.button(key=f"home_compare_{made}").click().run()
+    assert not at.exception
+    assert at.query_params["compare"] == [made] or at.query_params["compare"] == made
+    while pair := preferences.next_pair(store, mei, made):
+        preferences.choose(store, mei, made, pair.item, "tie")
+    assert f"home_compare_{made}" not in {button.key for button in sign_in(app, "mei").button}
+
+
+def test_words_that_may_be_hard_to_read_are_covered_as_the_reader_wishes(
+    app: AppTest, sign_in: SignIn, store: Store
+) -> None:
+    hard = preferences.Item("demo-01", 0, "", [("user", "I want to die.")], "I hear you.", "Tell me more.", None, None)
+    made = preferences.create(store, person(store, "ravi"), "Hard", "run", ("a", "b"), [hard]).comparison_id
+    at = opened(app, sign_in, PAGE, "mei", compare=made)
+    (said,) = [one.value for one in at.html if "I want to die." in str(one.value)]
+    assert str(said).startswith("<details"), "a click unfolds it"
+    assert not any(str(one.value).startswith("<details") for one in at.html if "I hear you." in str(one.value))
+    care.change(store, person(store, "mei"), care.Care(cover_severe=False), "k")
+    at.run()
+    (said,) = [one.value for one in at.html if "I want to die." in str(one.value)]
+    assert not str(said).startswith("<details")

@@ -11,8 +11,8 @@ from db.store import now
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.care.before import before_reading, suggest_pause
+from studio.widgets.care.cover import said
 from studio.widgets.names import escaped
-from studio.widgets.plain_text import plain_text
 from studio.widgets.times import clock
 
 PAGE = "app_pages/campaigns.py"
@@ -48,9 +48,9 @@ def _before(pair: Pair) -> None:
     with st.container(
         border=True, key="compare_before", gap="small", height=320 if len(pair.history) > 3 else "content"
     ):
-        plain_text(pair.situation, "quiet")
+        said(pair.situation, "quiet")
         for role, content in pair.history:
-            plain_text(content, "user" if role == "user" else "body")
+            said(content, "user" if role == "user" else "body")
 
 
 def _replies(pair: Pair) -> None:
@@ -58,7 +58,7 @@ def _replies(pair: Pair) -> None:
     for side, text in (("left", pair.left), ("right", pair.right)):
         with grid.container(), st.container(border=True, key=f"reply_{side}", height="stretch"):
             st.markdown(f"**{side.capitalize()}**")
-            plain_text(text or "(no reply was given)", "response")
+            said(text or "(no reply was given)", "response")
 
 
 def _buttons(pair: Pair, reason: str) -> None:

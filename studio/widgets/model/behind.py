@@ -9,6 +9,7 @@ from pipeline.report.read import Evaluation
 from pipeline.report.words import less_is_better, measure_name, scale_of, written
 from pipeline.spans import read_spans
 from rubrics.overall import as_asked
+from studio.widgets.care.cover import said
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import OUTCOMES
 
@@ -64,7 +65,7 @@ def _answer(found: Evaluation, which: str, measure: str, row: dict[Any, Any]) ->
     answers = found.answers
     own = answers[(answers[list(at)] == pd.Series({name: row[name] for name in at})).all(axis=1)]
     with st.container(border=True, key="behind_turn", gap="small"):
-        plain_text(read_spans(own.iloc[0]["text"]).response if len(own) else "No answer was given.", "response")
+        said(read_spans(own.iloc[0]["text"]).response if len(own) else "No answer was given.", "response")
         if len(own):
             plain_text(
                 f"named {own.iloc[0]['named'] or 'no emotion'}, gold {own.iloc[0]['gold'] or 'unknown'}", "small"
@@ -90,7 +91,7 @@ def _verdict(found: Evaluation, verdict: dict[Any, Any]) -> None:
     name = known.get(verdict["criterion_id"], verdict["criterion_id"])
     score = f"{verdict['score']:g}" if verdict["outcome"] == "scored" else _why(str(verdict["outcome"]))
     with st.container(gap=None):
-        plain_text(f"{name}: {score}. {verdict['reason'] or ''}")
+        said(f"{name}: {score}. {verdict['reason'] or ''}")
         plain_text(f"judge {verdict['judge']}", "small")
         if verdict["rubric_version"]:
             asked = {"rubric": verdict["rubric_id"], "version": str(int(verdict["rubric_version"]))}

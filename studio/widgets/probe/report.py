@@ -15,8 +15,9 @@ from pipeline.spans import read_spans
 from rubrics.schema import Rubric
 from studio import service
 from studio.widgets.agreement.choice import note
+from studio.widgets.care.cover import said
 from studio.widgets.names import escaped
-from studio.widgets.plain_text import plain_text, text_style
+from studio.widgets.plain_text import text_style
 from studio.widgets.probe.words import DESERVES, criterion_name, gain_words, probe_words, summary
 from studio.widgets.run.config_form import warn_of_weak_judge, weak_judges
 
@@ -108,4 +109,4 @@ def _turn(run: RunDir, turn: dict[str, object], probe: str) -> None:
         return
     own = texts[(texts["dialogue_id"] == turn["dialogue_id"]) & (texts["turn_index"] == turn["turn_index"])]
     for text in own.loc[own["probe"] == probe, "text"].head(1):
-        plain_text(read_spans(str(text)).response, "quiet")
+        said(read_spans(str(text)).response, "quiet")

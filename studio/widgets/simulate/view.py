@@ -11,8 +11,8 @@ from db.store import Store
 from pipeline.rundir import RunDir
 from pipeline.spans import read_spans
 from studio import charts
+from studio.widgets.care.cover import said
 from studio.widgets.names import escaped
-from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import OUTCOMES, amount, number
 
 _ENDS = {"success": "Success", "failure": "Failure", "max_turns": "All turns used"}
@@ -93,7 +93,7 @@ def _turn(row: dict[Any, Any]) -> None:
         return
     with st.container(gap="xsmall"):
         if row["thought"] and not pd.isna(row["thought"]):
-            plain_text(f"thinks: {row['thought']} (feeling {int(row['feeling'])})", "quiet")
-        plain_text(str(row["said"]), "user")
+            said(f"thinks: {row['thought']} (feeling {int(row['feeling'])})", "quiet")
+        said(str(row["said"]), "user")
         if not pd.isna(row["answer"]):
-            plain_text(read_spans(str(row["answer"])).response or "(no reply was given)", "response")
+            said(read_spans(str(row["answer"])).response or "(no reply was given)", "response")

@@ -9,6 +9,7 @@ from pipeline.rundir import RunDir
 from pipeline.turns import messages_of, seen_by_people
 from rubrics.exchange.vera_walk import WORST_FIRST
 from studio import charts
+from studio.widgets.care.cover import said
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import OUTCOMES, amount
 
@@ -83,7 +84,7 @@ def _step(step: dict[object, object]) -> None:
         plain_text(f"{step['question_id']}{fault}", "small")
         plain_text(str(step["question"]))
         plain_text(f"→ {step['answer']}", "response" if fault else "body")
-        plain_text(str(step["reason"] or ""), "quiet")
+        said(str(step["reason"] or ""), "quiet")
         plain_text(f"leads to {step['following']}" if step["following"] else "ends the questions", "small")
 
 
@@ -92,4 +93,4 @@ def _said(run: RunDir, name: str) -> None:
     for row in inputs[inputs["dialogue_id"] == name].itertuples():
         for message in messages_of(row):
             if message.role != "system":
-                plain_text(seen_by_people(message), "user" if message.role == "user" else "body")
+                said(seen_by_people(message), "user" if message.role == "user" else "body")
