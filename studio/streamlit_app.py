@@ -7,6 +7,7 @@ import streamlit as st
 from rubrics.errors import UserError
 from studio import session
 from studio.run_cache import begin_run
+from studio.widgets.names import escaped
 from studio.widgets.sign_in import let_in, person_card
 
 HERE = Path(__file__).parent
@@ -38,4 +39,4 @@ try:
         page.run()
     session.keep_choice()
 except UserError as error:
-    st.error(str(error), icon=":material/error:")
+    st.error(escaped(str(error)), icon=":material/error:")

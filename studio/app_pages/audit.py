@@ -12,6 +12,7 @@ from studio.widgets.audit.pane_events import hear
 from studio.widgets.audit.panel import audit_panel
 from studio.widgets.care.before import before_reading, next_given, suggest_pause
 from studio.widgets.care.reader import covers, keep_cover
+from studio.widgets.names import escaped
 from studio.widgets.plain_text import text_style
 
 
@@ -24,7 +25,7 @@ def opened() -> Open | None:
     try:
         return open_dialogue(place())
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return None
 
 

@@ -7,6 +7,9 @@ from rubrics.errors import UserError
 from studio import service
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+# A page makes links of bare addresses, marks escaped or not: a sign without a width (word joiner) keeps them words.
+_ADDRESSES = re.compile(r"(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-]@)(?=[\w-])", re.IGNORECASE)
+_JOINER = "\u2060"
 
 
 def name_of(person_id: str | None) -> str:
@@ -27,4 +30,4 @@ def names_of(person_ids: tuple[str, ...] | list[str]) -> str:
 
 def escaped(text: str) -> str:
     """Text on one line in which no character means anything to Markdown: for titles, labels and captions."""
-    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+    return _MARKS.sub(r"\\\1", _ADDRESSES.sub(_JOINER, " ".join(text.split())))

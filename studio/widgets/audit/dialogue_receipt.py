@@ -9,6 +9,7 @@ import streamlit as st
 
 from db.audits import Receipt
 from rubrics.errors import UserError
+from studio.widgets.names import escaped
 from studio.widgets.times import clock
 
 _LAST = "audit_receipt"
@@ -52,7 +53,7 @@ def receipt() -> None:
     last = st.session_state.get(_LAST)
     with st.container(key="receipt"):
         if isinstance(last, str):
-            st.error(f"Not saved. {last}", icon=":material/error:")
+            st.error(f"Not saved. {escaped(last)}", icon=":material/error:")
         elif last:
             st.caption(f":material/check: Saved {clock(last.saved_at)} · {last.what}")
         else:

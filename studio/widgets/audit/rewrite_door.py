@@ -90,6 +90,6 @@ def _form(found: Flagged) -> None:
                 service.store(), session.here(), "regenerate", asked, [found.dialogue_id], offered[0], reason, 0
             )
         except UserError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escaped(str(error)), icon=":material/error:")
             return
         st.switch_page(PAGE, query_params={"run": run.run_id})

@@ -8,7 +8,7 @@ from db.campaigns import Campaign, PersonProgress
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.campaign.words import pace_words
-from studio.widgets.names import name_of
+from studio.widgets.names import escaped, name_of
 from studio.widgets.times import ago
 
 
@@ -45,7 +45,7 @@ def change_people(campaign: Campaign) -> None:
                 try:
                     act(service.store(), session.here(), name, chosen)
                 except UserError as error:
-                    st.error(str(error))
+                    st.error(escaped(str(error)))
                 else:
                     st.session_state.pop(key, None)
                     st.rerun()

@@ -12,6 +12,7 @@ from studio import service, session
 from studio.widgets.audit.keys import key_settings
 from studio.widgets.care.reader import THEMES, change, wishes
 from studio.widgets.care.resources import resources
+from studio.widgets.names import escaped
 from studio.widgets.times import clock
 
 _SAID = "care_said"
@@ -83,7 +84,7 @@ def _said() -> None:
     said: Receipt | str | None = st.session_state.get(_SAID)
     with st.container(key="care_receipt"):
         if isinstance(said, str):
-            st.error(f"Not saved. {said}", icon=":material/error:")
+            st.error(f"Not saved. {escaped(said)}", icon=":material/error:")
         elif said:
             st.caption(f":material/check: Saved {clock(said.saved_at)}")
         else:

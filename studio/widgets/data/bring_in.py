@@ -42,7 +42,7 @@ def _ask() -> None:
                     service.store(), session.here(), path, cast("Format | Literal['auto']", format)
                 )
             except UserError as error:
-                st.error(str(error).replace(f"{folder}/", ""), icon=":material/error:")
+                st.error(escaped(str(error).replace(f"{folder}/", "")), icon=":material/error:")
     if report := st.session_state.get(_REPORT):
         _tell(report)
 

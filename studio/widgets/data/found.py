@@ -10,6 +10,7 @@ from db import finding
 from db.finding import Filter
 from rubrics.errors import UserError
 from studio import service, session
+from studio.widgets.names import escaped
 from studio.widgets.run.words import amount
 
 _PAGE = 12
@@ -24,7 +25,7 @@ def found(filter: Filter) -> int:
     try:
         result = finding.find(service.store(), session.here(), filter, _PAGE, (page - 1) * _PAGE)
     except UserError as error:
-        st.error(str(error), icon=":material/visibility_off:")
+        st.error(escaped(str(error)), icon=":material/visibility_off:")
         return 0
     st.markdown(f"**{amount(result.total, 'dialogue')}**" + (" found" if filter != Filter() else ""))
     if not result.total:

@@ -22,7 +22,7 @@ def follow_address() -> None:
         try:
             fill(finding_saved.saved_filter(service.store(), session.here(), asked).filter)
         except UserError as error:
-            st.error(str(error), icon=":material/link_off:")
+            st.error(escaped(str(error)), icon=":material/link_off:")
 
 
 def kept(filter: Filter) -> None:
@@ -66,7 +66,7 @@ def _keep(filter: Filter) -> None:
         try:
             saved = finding_saved.save_filter(service.store(), session.here(), name or "", filter, shared)
         except UserError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escaped(str(error)), icon=":material/error:")
             return
     st.session_state[_FOLLOWED] = st.query_params[_ASKED] = saved.filter_id
     st.toast(f"Saved {clock(saved.saved_at)}: {escaped(saved.name)}", icon=":material/check:")

@@ -185,4 +185,4 @@ def _said(one: Incident) -> None:
         if is_saved:
             st.caption(words)
         else:
-            st.error(f"Not saved. {words}", icon=":material/error:")
+            st.error(f"Not saved. {escaped(words)}", icon=":material/error:")

@@ -5,6 +5,7 @@ import streamlit as st
 from db.people import ROLES, Role, add_person
 from rubrics.errors import UserError
 from studio import service, session
+from studio.widgets.names import escaped
 from studio.widgets.sign_in import WHAT_THEY_DO
 
 
@@ -41,7 +42,7 @@ def _add(name: str, email: str, person_id: str, roles: list[Role]) -> None:
     try:
         added = add_person(service.store(), session.here(), person_id or email, name, roles, email)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     st.session_state.invited = f"{added.name} is here now."
     st.rerun()

@@ -7,6 +7,7 @@ import streamlit as st
 from db.people import ROLES, Person, change_person, people, sign_out_everywhere
 from rubrics.errors import UserError
 from studio import service, session
+from studio.widgets.names import escaped
 from studio.widgets.people.invite import role_words
 from studio.widgets.sign_in import roles_words
 
@@ -62,6 +63,6 @@ def _change(person: Person) -> None:
                 service.store(), session.here(), at, roles=roles, email=email, active=active, reason=reason.strip()
             )
         except UserError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escaped(str(error)), icon=":material/error:")
             return
     st.rerun()

@@ -52,7 +52,7 @@ def decision_panel(version: Version) -> None:
         st.markdown("**Your decision**")
         st.caption(approvers_words(version))
         if reason := _may_not(version):
-            st.info(reason, icon=":material/info:")
+            st.info(escaped(reason), icon=":material/info:")
         else:
             _decide_here(version)
 

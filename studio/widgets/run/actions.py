@@ -6,6 +6,7 @@ from db.store import Store
 from pipeline.rundir import FINISHED, RunDir
 from rubrics.errors import UserError
 from studio import session
+from studio.widgets.names import escaped
 from studio.widgets.run.submit import cancel, resume, right_to
 from studio.widgets.times import clock
 
@@ -43,7 +44,7 @@ def _confirm_cancel(store: Store, run: RunDir, asked: str) -> None:
         with st.spinner("Stopping; it saves what it has"):
             cancel(store, session.here(), run)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     st.session_state.pop(asked)
     st.rerun()

@@ -12,6 +12,7 @@ from pipeline.endpoints import Endpoint
 from pipeline.rundir import Stage
 from rubrics.errors import UserError
 from studio import service
+from studio.widgets.names import escaped
 from studio.widgets.run.words import BUILT_IN, model_name
 from studio.widgets.times import exact
 
@@ -164,7 +165,7 @@ def check_judges(config: Mapping[str, Any], endpoints: Mapping[str, Endpoint]) -
                 found = ready(chosen, service.home())
             st.success(f"{chosen.name} answers as it should ({found.capability}).", icon=":material/check_circle:")
         except UserError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escaped(str(error)), icon=":material/error:")
 
 
 def _fields(stage: Stage, names: Sequence[str], offer: Offer) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from db.store import Store
 from pipeline.emotions import EMOTIONS
 from pipeline.turns import turns_of
 from rubrics.errors import UserError
+from studio.widgets.names import escaped
 from studio.widgets.run.words import amount, stage_word
 
 _EVERY = 10**9
@@ -114,6 +115,6 @@ def _named(store: Store, preset: Sequence[str]) -> Choice:
     try:
         frame = dialogues.inputs_frame(store, ids)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return Choice([], 0)
     return Choice(list(frame["dialogue_id"]), sum(1 for _ in turns_of(frame)))

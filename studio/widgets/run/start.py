@@ -18,6 +18,7 @@ from rubrics.errors import UserError
 from rubrics.schema import Purpose
 from studio import session
 from studio.widgets.judge.gate import gate_line
+from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.checks import checks
 from studio.widgets.run.config_form import (
@@ -76,7 +77,7 @@ def start_form(store: Store) -> None:
 
 def who_may_start(store: Store) -> str:
     """One sentence for people who may not."""
-    able = [one.name for one in people.people(store) if people.may(one, "start_run")]
+    able = [escaped(one.name) for one in people.people(store) if people.may(one, "start_run")]
     return (
         f"Runs are started by researchers. Here: {', '.join(able)}."
         if able
@@ -246,7 +247,7 @@ def _finish(
     try:
         run = start(store, session.here(), stage, config, data.ids, version, reason or "", seed, flags)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     st.session_state[STARTED] = run.run_id
     st.switch_page(PAGE, query_params={"run": run.run_id})

@@ -11,6 +11,7 @@ from pipeline.endpoints import load_endpoints
 from pipeline.rundir import FINISHED, Request, RunDir, Status
 from rubrics.errors import UserError
 from studio.widgets.judge.gate import override_words
+from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.actions import actions
 from studio.widgets.run.config_form import LABELS, warn_of_weak_judge, weak_judges
@@ -55,7 +56,7 @@ def _results(store: Store, run: RunDir, request: Request) -> None:
     try:
         results(store, run, request)
     except UserError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
 
 
 def _facts(store: Store, request: Request) -> None:
@@ -135,7 +136,7 @@ def _standing(store: Store, run: RunDir, request: Request, settled: bool) -> Non
         progress(run, status)
         live_results(run, request)
     elif status.state == "failed":
-        st.error(status.message or "It failed without a word; see the log.", icon=":material/error:")
+        st.error(escaped(status.message) or "It failed without a word; see the log.", icon=":material/error:")
         st.caption("What was finished is kept; resume goes on from there.")
     else:
         plain_text(status.message[:1].upper() + status.message[1:], "quiet")

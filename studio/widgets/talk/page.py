@@ -24,7 +24,7 @@ def try_page(store: Store) -> None:
     st.page_link(PAGE, label="All models", icon=":material/arrow_back:", query_params={})
     st.title("Try it")
     if not session.allowed("try_model"):
-        able = [one.name for one in people.people(store) if people.may(one, "try_model")]
+        able = [escaped(one.name) for one in people.people(store) if people.may(one, "try_model")]
         st.info(f"Models are tried by psychologists and researchers. Here: {', '.join(able)}.", icon=":material/info:")
         return
     _what_this_is()

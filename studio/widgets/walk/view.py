@@ -1,7 +1,5 @@
 """A walk: how many conversations ended in which band, and one of them question by question, beside what was said."""
 
-from html import escape
-
 import pandas as pd
 import streamlit as st
 
@@ -10,6 +8,7 @@ from pipeline.turns import messages_of, seen_by_people
 from rubrics.exchange.vera_walk import WORST_FIRST
 from studio import charts
 from studio.widgets.care.cover import said
+from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import OUTCOMES, amount
 
@@ -68,7 +67,7 @@ def _one(run: RunDir, name: str, steps: pd.DataFrame, bands: pd.DataFrame) -> No
     with grid.container(key="walk_path"):
         for dimension in steps["dimension"].drop_duplicates().dropna():
             band = bands.loc[bands["dimension"] == dimension, "band"]
-            st.markdown(f"**{escape(str(dimension))}**: {band.iloc[0] if len(band) else _NO_BAND}")
+            st.markdown(f"**{escaped(str(dimension))}**: {band.iloc[0] if len(band) else _NO_BAND}")
             for step in steps[steps["dimension"] == dimension].to_dict("records"):
                 _step(step)
         for step in steps[steps["outcome"] != "scored"].to_dict("records"):
