@@ -79,6 +79,8 @@ def trained(asked: argparse.Namespace, gate: Path, seed: int) -> None:
     stage(folder / "sft", "sft", seed, {**base, "--inputs": out / "sft.jsonl", "--epochs": 1, "--max-steps": 0})
     grpo = {"--inputs": out / "grpo.jsonl", "--rubric": RUBRIC, "--gate": gate, "--max-steps": asked.steps}
     sizes = {"--batch-size": 8, "--num-generations": 8, "--max-completion-length": asked.tokens}
+    # The last weights and not the best of some: a validation of a few answers would choose by chance.
+    sizes |= {"--learning-rate": 2e-5, "--validation-share": 0, "--keep": "last"}
     stage(folder / "grpo", "grpo", seed, {**base, **grpo, **sizes, "--model": folder / "sft" / "model"})
     models = {"--base": asked.model, "--models": folder / "sft" / "model", "--trained": folder / "grpo" / "model"}
     measured = {"--inputs": out / "test.jsonl", "--rubric": RUBRIC, "--max-turns": asked.turns}

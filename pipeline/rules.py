@@ -37,7 +37,11 @@ def _broken(rule: Rule, turn: Turn) -> Iterator[str]:
 def _first_said(phrases: tuple[str, ...], turn: Turn) -> str:
     """The first of these phrases in the response, as whole words, in any case and however spaced; "" for none."""
     response = " ".join(turn.spans.response.split())
-    for phrase in phrases:
-        if re.search(rf"(?<!\w){re.escape(' '.join(phrase.split()))}(?!\w)", response, re.IGNORECASE):
-            return phrase
-    return ""
+    return next((phrase for phrase in phrases if re.search(_whole(phrase), response, re.IGNORECASE)), "")
+
+
+def _whole(phrase: str) -> str:
+    """A pattern for the phrase as whole words; a sign at its end, such as "?", needs no space around it."""
+    words = " ".join(phrase.split())
+    before, after = (r"(?<!\w)" if words[0].isalnum() else ""), (r"(?!\w)" if words[-1].isalnum() else "")
+    return before + re.escape(words) + after

@@ -28,6 +28,8 @@ def turn(response: str, emotion: str = "lonely") -> Turn:
         ({"avoids": ["calm down"]}, "Please Calm\n Down now.", 0.0),
         ({"avoids": ["calm down"]}, "The calm downs.", 1.0),
         ({"avoids": ["C++ (x)"]}, "I like c++ (x)!", 0.0),
+        ({"says": ["?"]}, "How long ago was that?", 1.0),
+        ({"says": ["?"]}, "That was long ago.", 0.0),
         ({"says": ["988", "crisis line"]}, "Please ring 988 tonight.", 1.0),
         ({"says": ["988", "crisis line"]}, "Please ring 9881 tonight.", 0.0),
         ({"says": ["生命线"]}, "请拨打 生命线 。", 1.0),
