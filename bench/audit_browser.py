@@ -5,9 +5,10 @@
 Every figure is the page's own: from the time stamp of the key to the frame after the text changed. `next` is going on
 to the next dialogue: Shift+Enter here, Ctrl+Enter ("submit") in Label Studio, the right arrow in Potato; somebody
 reads for `--rest` seconds in between. `next_at_once` is ours without a rest, before what comes next can be there.
-`campaign` is Enter on the campaign's link on Home until the first dialogue is painted; `first` is a load of Label
-Studio's labelling page, and Enter in Potato's sign-in. All have the same 22,080 dialogues; the others are started from
-environments of their own and left out where no path is given.
+`campaign` is Enter on the campaign's link on Home until the first dialogue is painted, and `bare` the same where both
+pages are as good as empty and nobody else is served: what Streamlit itself takes for another page. `first` is a load of
+Label Studio's labelling page, and Enter in Potato's sign-in. All have the same 22,080 dialogues; the others are started
+from environments of their own and left out where no path is given.
 """
 
 import argparse
@@ -24,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import audit_data, label_studio, potato
 from bench.painted import opened, press, told, watch
-from bench.served import CHROMIUM, CHROMIUM_ARGUMENTS, studio
+from bench.served import CHROMIUM, CHROMIUM_ARGUMENTS, bare_pages, studio
 from db import campaigns, dialogues, exchange, people
 from db.care import begin, mark_new
 from db.demo import load_demo
@@ -52,6 +53,9 @@ def main() -> None:
         fill(folder / "home", folder / "tasks.json")
         with studio(folder / "home", folder / "studio.log") as url, page_of(playwright) as page:
             figures = {"kardia": ours(page, url, steps, asked.rest)}
+        with bare_pages(folder / "bare.log") as url, page_of(playwright) as page:
+            watch(page, ".turns", ["Enter"])
+            figures["streamlit"] = {"bare": first_pages(page, url, ".st-key-go button", steps, asked.rest)}
         if asked.label_studio:
             with label_studio.served(asked.label_studio, folder) as url, page_of(playwright) as page:
                 figures["label_studio"] = theirs(page, url, folder / "tasks.json", steps, asked.rest)
@@ -102,14 +106,7 @@ def campaign(store: Store) -> None:
 def ours(page: Page, url: str, steps: int, rest_s: float) -> Figures:
     page.context.add_cookies([{"name": "kardia_person", "value": "reader", "url": url}])
     watch(page, ".turns", ["Enter"])
-    figures = {}
-    for _ in range(max(3, steps // 6)):
-        page.goto(url)
-        button = page.locator(f".st-key-go_on_with_{CAMPAIGN} button")
-        button.focus()
-        page.wait_for_timeout(rest_s * 1000)
-        press(page, "Enter", rest_s)
-    figures["campaign"] = told(page, "first page of a campaign")
+    figures = {"campaign": first_pages(page, url, f".st-key-go_on_with_{CAMPAIGN} button", steps, rest_s)}
     for _ in range(steps):
         press(page, "Shift+Enter", rest_s)
     figures["next"] = told(page, "next dialogue")
@@ -117,6 +114,16 @@ def ours(page: Page, url: str, steps: int, rest_s: float) -> Figures:
         press(page, "Shift+Enter", 0)
     figures["next_at_once"] = told(page, "next dialogue without a rest")
     return figures
+
+
+def first_pages(page: Page, url: str, button: str, steps: int, rest_s: float) -> dict[str, float]:
+    """Enter on a button of the page at that address, until the page that it leads to is painted; several times."""
+    for _ in range(max(3, steps // 6)):
+        page.goto(url)
+        page.locator(button).focus()
+        page.wait_for_timeout(rest_s * 1000)
+        press(page, "Enter", rest_s)
+    return told(page, f"from {button} to the next page")
 
 
 def theirs(page: Page, url: str, tasks: Path, steps: int, rest_s: float) -> Figures:

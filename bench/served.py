@@ -26,7 +26,25 @@ def free_port() -> int:
 def studio(home: Path, log: Path) -> Iterator[str]:
     """The address of a studio over that home, ended afterwards. Raises SystemExit when it does not start."""
     port = free_port()
-    command = [sys.executable, "-m", "studio", "--home", str(home), "--port", str(port)]
+    with served([sys.executable, "-m", "studio", "--home", str(home), "--port", str(port)], port, log) as url:
+        yield url
+
+
+@contextmanager
+def bare_pages(log: Path) -> Iterator[str]:
+    """The address of `bench.bare_pages`, by Streamlit alone."""
+    port = free_port()
+    options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
+    options |= {"browser.gatherUsageStats": "false", "server.fileWatcherType": "none"}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    script = str(ROOT / "bench" / "bare_pages.py")
+    with served([sys.executable, "-m", "streamlit", "run", script, *words], port, log) as url:
+        yield url
+
+
+@contextmanager
+def served(command: list[str], port: int, log: Path) -> Iterator[str]:
+    """The address of a Streamlit server that this command starts on that port, ended afterwards."""
     with log.open("ab") as written:
         process = subprocess.Popen(command, cwd=ROOT, stdout=written, stderr=subprocess.STDOUT)
     try:
