@@ -412,3 +412,20 @@ def test_the_log_shows_the_end_of_the_newest_attempt(store: Store) -> None:
     run.log_of(2).write_text("\n".join(f"line {n}" for n in range(500)))
     lines = log_tail(run).splitlines()
     assert (lines[0], lines[-1], len(lines)) == ("line 300", "line 499", 200)
+
+
+def test_simulated_people_are_those_of_the_dialogues_chosen(open_page: Open, store: Store) -> None:
+    at = open_page(start="simulate")
+    assert "None: what is followed is how the simulated person feels." in texts(at)
+    at.number_input(key="config_start").set_value(99).run()
+    at.number_input(key="config_success_at").set_value(99).run()
+    assert any("must be above that of failure" in one.value for one in at.warning)
+    assert at.button(key="submit_run").disabled
+    at.number_input(key="config_start").set_value(50).run()
+    at.text_area(key="run_reason").set_value("Does it help them?").run()
+    at.button(key="submit_run").click().run()
+    assert not at.exception
+    (made,) = (RunDir(path) for path in (store.home / "runs").iterdir())
+    request = made.request()
+    assert (request.stage, request.config["start"], request.requested_by) == ("simulate", 50, "ravi")
+    assert len(made.inputs()) == 20

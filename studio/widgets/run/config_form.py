@@ -24,7 +24,7 @@ LABELS = {
     "second_judge": "Second judge, looking on",
     "second_every": "Steps between its looks",
     "second_turns": "Turns at each look",
-    "model": "Model to start from",
+    "model": "Model",
     "base": "Base model",
     "trained": "Trained model",
     "models": "Models between the two",
@@ -89,11 +89,12 @@ FIRST: dict[Stage, tuple[str, ...]] = {
     "sft": ("model", "batch_size", "max_steps", "epochs"),
     "grpo": ("model", "judge", "max_steps", "epochs", "batch_size", "num_generations", "max_completion_length"),
     "evaluate": ("trained", "base", "judge", "max_turns"),
+    "simulate": ("person", "max_turns", "assistant", "model"),
 }
-_ENDPOINTS = {"user", "assistant", "evaluator", "judge", "second_judge", "embedder"}
+_ENDPOINTS = {"user", "person", "assistant", "evaluator", "judge", "second_judge", "embedder"}
 _JUDGES = ("judge", "evaluator")
 _MODELS = {"model", "base", "trained"}
-_NO_MODEL = {"": "None: the base alone"}
+_NO_MODEL = {"trained": "None: the base alone", "model": "None: who is named beside this answers"}
 # Not put to a choice here: what is written is decided by the dialogues that are chosen, and a cluster is joined and
 # told from the command line.
 HIDDEN = {"mode", "engine", "actors", "preset", "rollouts", "vllm_url", "crisis"}
@@ -134,6 +135,8 @@ def misfit(stage: Stage, config: Mapping[str, Any]) -> str:
             f"A batch of {config['batch_size']} answers does not hold whole groups of {config['num_generations']}: "
             "make the batch size a multiple of the answers per prompt."
         )
+    if stage == "simulate" and not config["failure_at"] < config["start"] < config["success_at"]:
+        return "The feeling at the beginning must be above that of failure and below that of success."
     return ""
 
 
@@ -225,7 +228,8 @@ def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> str:
     """Built-in models, those trained here, or whatever one types: a folder or the id of a model on the hub."""
     when = zip(models["run_id"], models["created_at"], strict=True)
     trained = {run_id: f"{model_name(run_id)}, {exact(created_at)}" for run_id, created_at in when}
-    words = {**_NO_MODEL, **trained} if told["default"] == "" else {**BUILT_IN, **trained}
+    words = {"": _NO_MODEL[name]} if told["default"] == "" else {}
+    words |= (BUILT_IN if name != "trained" else {}) | trained
     if typed := st.session_state[_key(name)]:
         words.setdefault(typed, typed)
     chosen = st.selectbox(

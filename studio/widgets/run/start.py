@@ -41,6 +41,10 @@ from studio.widgets.times import exact
 PAGE = "app_pages/runs.py"
 STARTED = "started_run"
 _OPTIONS = ("model", "base", "trained", "judge")
+_NO_RUBRIC: dict[Stage, str] = {
+    "sft": "None: fine-tuning learns from the dialogues alone.",
+    "simulate": "None: what is followed is how the simulated person feels.",
+}
 
 
 def start_form(store: Store) -> None:
@@ -107,7 +111,7 @@ def _choose_version(store: Store, stage: Stage) -> Version | None:
     purposes = RUBRIC_PURPOSES[stage]
     st.subheader("By which rubric")
     if not purposes:
-        st.caption("None: fine-tuning learns from the dialogues alone.")
+        st.caption(_NO_RUBRIC[stage])
         return None
     offered = approved_versions(store, purposes)
     if not offered:
@@ -203,6 +207,8 @@ def _say_what_will_be_used(stage: Stage, config: dict[str, Any], data: Choice, m
         prompts = max(1, prompts or round(data.turns * config["epochs"]))
         written = prompts * config["num_generations"]
         st.caption(f"{amount(prompts, 'prompt')}, {amount(written, 'answer')} written and judged.")
+    elif stage == "simulate":
+        st.caption(f"{amount(len(data.ids), 'conversation')}, each with the person and situation of one dialogue.")
     elif stage == "evaluate":
         seen = min(data.turns, config["max_turns"])
         st.caption(f"{amount(seen, 'turn')} of {data.turns:,}, spread evenly over the dialogues.")
