@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import dialogues, history, people, rubric_versions
+from db import audits, dialogues, history, people, rubric_versions
 from db.ingest import ingest
 from db.store import Store
 from pipeline.configs import CONFIGS
@@ -425,7 +426,28 @@ def test_simulated_people_are_those_of_the_dialogues_chosen(open_page: Open, sto
     at.text_area(key="run_reason").set_value("Does it help them?").run()
     at.button(key="submit_run").click().run()
     assert not at.exception
-    (made,) = (RunDir(path) for path in (store.home / "runs").iterdir())
+    (made,) = runs_of(store)
     request = made.request()
     assert (request.stage, request.config["start"], request.requested_by) == ("simulate", 50, "ravi")
     assert len(made.inputs()) == 20
+
+
+def test_flagged_dialogues_are_written_anew_with_what_auditors_said(open_page: Open, store: Store) -> None:
+    mei = people.person(store, "mei")
+    by = {"rubric_id": "unsafe-turns", "rubric_version": 1}
+    for dialogue_id, turn in (("demo-01", 1), ("demo-02", 0)):
+        audits.flag(store, mei, dialogue_id, turn, "CR1", "red", "Too cold.", **by, client_id=dialogue_id)
+    at = open_page(start="regenerate")
+    at.get_by_key("regenerate_mode").set_value("flagged").run()
+    assert at.multiselect(key="flagged_dialogues").value == ["demo-01", "demo-02"]
+    at.multiselect(key="flagged_dialogues").set_value(["demo-01"]).run()
+    assert "**1 dialogue** will be written anew" in texts(at)
+    at.text_area(key="run_reason").set_value("She is right.").run()
+    at.button(key="submit_run").click().run()
+    assert not at.exception
+    (made,) = runs_of(store)
+    assert made.request().config["mode"] == "flagged"
+    inputs = made.inputs()
+    assert list(inputs["dialogue_id"]) == ["demo-01"]
+    (flag,) = json.loads(inputs["flags"].iloc[0])
+    assert (flag["turn_index"], flag["code"], flag["note"]) == (1, "CR1", "Too cold.")
