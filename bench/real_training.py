@@ -1,6 +1,6 @@
 """A real small result: SmolLM2 before training, after SFT, and after SFT and GRPO, on real situations.
 
-    python -m bench.real_training --out FOLDER [--seeds 3] [--sft 400] [--prompts 160] [--steps 40] [--turns 100]
+    python -m bench.real_training --out FOLDER [--seeds 3] [--only SEED] [--sft 400] [--prompts 160] [--steps 40] [--turns 100]
 
 Situations, first words, labels and replies are those of EmpatheticDialogues (train for learning, valid for measuring;
 its test split is not used); understanding and reasoning of the SFT targets are templates (bench.real_dialogues). The
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", type=int, help="this seed alone, so that several can be run at once, one thread each")
     parser.add_argument("--sft", type=int, default=400, help="dialogues that SFT learns from, once each; 400")
     parser.add_argument("--prompts", type=int, default=160, help="other dialogues, for GRPO to answer; 160")
     parser.add_argument("--steps", type=int, default=40, help="steps of GRPO, 8 answers each; 40")
@@ -42,9 +43,10 @@ def main() -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     write_data(asked)
     gate = approve(asked.out)
-    for seed in range(asked.seeds):
+    for seed in range(asked.seeds) if asked.only is None else [asked.only]:
         trained(asked, gate, seed)
-    print(json.dumps(summary(asked)))
+    if asked.only is None:
+        print(json.dumps(summary(asked)))
 
 
 def write_data(asked: argparse.Namespace) -> None:
@@ -55,7 +57,8 @@ def write_data(asked: argparse.Namespace) -> None:
         ("grpo", train, asked.prompts, asked.sft),
         ("test", valid, asked.turns, 0),
     ):
-        real_dialogues.write(source, asked.out / f"{name}.jsonl", count, skip, seed=0)
+        if not (asked.out / f"{name}.jsonl").exists():
+            real_dialogues.write(source, asked.out / f"{name}.jsonl", count, skip, seed=0)
 
 
 def approve(out: Path) -> Path:
