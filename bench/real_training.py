@@ -1,12 +1,13 @@
 """A real small result: SmolLM2 before training, after SFT, and after SFT and GRPO, on real situations.
 
-    python -m bench.real_training --out FOLDER [--seeds 3] [--only SEED] [--sft 400] [--prompts 160] [--steps 40] [--turns 100]
+    python -m bench.real_training --out FOLDER [--seeds 3] [--sft 400] [--prompts 160] [--steps 40] [--turns 100]
 
 Situations, first words, labels and replies are those of EmpatheticDialogues (train for learning, valid for measuring;
 its test split is not used); understanding and reasoning of the SFT targets are templates (bench.real_dialogues). The
 rubric is bench/rules.yaml, approved in a store of the measurement's own: on a processor no judge worth the name is at
 hand, so the rubric's reward is computed by rules. Every step is a command of the product and is printed; a run again
-into the same folder goes on where it stopped. At the end the three evaluations are read together: what SFT and what
+into the same folder goes on where it stopped. Seeds can be run side by side (`--only 0`, …), each on cores of its own,
+and are read together by a last call without it. At the end the three evaluations are read together: what SFT and what
 GRPO changed, turn by turn over all seeds, with intervals by dialogue.
 """
 
