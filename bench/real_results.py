@@ -15,6 +15,8 @@ from typing import Any
 from bench.real_training import run, summary
 from pipeline.rundir import RunDir
 
+STAGES = ("sft", "grpo", "evaluate")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -27,7 +29,7 @@ def main() -> None:
     asked.seeds = len(seeds)
     told = {**made_with(seeds[0] / "grpo"), **spent(seeds), **summary(asked)}
     (asked.into / "summary.json").write_text(json.dumps(told, indent=1) + "\n")
-    for folder in (stage for seed in seeds for stage in sorted(seed.iterdir())):
+    for folder in (seed / stage for seed in seeds for stage in STAGES):
         keep_events(RunDir(folder), asked.out, asked.into / "events" / f"{folder.parent.name}-{folder.name}.jsonl")
     evaluations = [str(seed / "evaluate") for seed in seeds]
     files = ["--out", str(asked.into / "report.html"), "--csv", str(asked.into / "scores.csv")]

@@ -93,7 +93,7 @@ def trained(asked: argparse.Namespace, gate: Path, seed: int) -> None:
 
 def stage(folder: Path, name: str, seed: int, options: dict[str, Any]) -> None:
     """Run one stage to its end, from where an earlier call left it."""
-    home = ["--home", str(folder.parents[1] / "home")]
+    home = ["--home", str(folder.parent / "home")]  # one each: runs of one home take turns
     if not (folder / "request.json").exists():
         words = {"--out": folder, "--seed": seed, **options}
         run("pipeline", name, *(str(word) for pair in words.items() for word in pair), *home)
