@@ -12,7 +12,7 @@ from pipeline.train.data import disarmed, token_ids
 from pipeline.train.models import Loaded, device
 from pipeline.turns import Turn
 
-AT_ONCE = 4
+AT_ONCE = 16  # weights are read from memory once for all of them, which is what a small model waits for
 
 
 class Answer(NamedTuple):
