@@ -1,12 +1,13 @@
 """A local model answering turns of dialogues, as it would in use: greedily, a few at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from pipeline.prompts import assistant_messages
 from pipeline.rundir import RunDir
+from pipeline.train.beginning import Beginning, beginning
 from pipeline.train.callbacks import stop_when_asked
 from pipeline.train.data import disarmed, token_ids
 from pipeline.train.models import Loaded, device
@@ -52,10 +53,12 @@ def answers(
     room = loaded.model.config.get_text_config().max_position_embeddings - max_tokens
     # Alike in length together, so that little of a batch is padding.
     asked = sorted((i for i, ids in enumerate(prompts) if len(ids) <= room), key=lambda i: len(prompts[i]))
+    begin = beginning(loaded.model, [prompts[i] for i in asked])
     found: dict[int, Answer] = {}
     for start in range(0, len(asked), AT_ONCE):
         batch = asked[start : start + AT_ONCE]
-        found |= dict(zip(batch, _generate(loaded, [prompts[i] for i in batch], max_tokens, temperature), strict=True))
+        inputs = _inputs(loaded, [prompts[i] for i in batch], begin)
+        found |= dict(zip(batch, _generate(loaded, inputs, max_tokens, temperature), strict=True))
         progress(len(found) + len(turns) - len(asked))
     return found
 
@@ -65,18 +68,24 @@ def _encoded(loaded: Loaded, turn: Turn) -> list[int]:
     return token_ids(chat, loaded.tokenizer, ask=True)
 
 
+def _inputs(loaded: Loaded, prompts: Sequence[list[int]], begin: Beginning | None) -> dict[str, Any]:
+    """The prompts of a batch as `generate` takes them, padded on the left."""
+    skip = len(begin.ids) if begin else 0
+    padded = loaded.tokenizer.pad({"input_ids": [ids[skip:] for ids in prompts]}, return_tensors="pt").to(device())
+    return begin.for_prompts(padded) if begin else dict(padded)
+
+
 @torch.inference_mode()
-def _generate(loaded: Loaded, prompts: Sequence[list[int]], max_tokens: int, temperature: float) -> list[Answer]:
+def _generate(loaded: Loaded, inputs: dict[str, Any], max_tokens: int, temperature: float) -> list[Answer]:
     # All of the distribution is drawn from, whatever the model's own settings cut off.
     how = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {}
-    padded = loaded.tokenizer.pad({"input_ids": list(prompts)}, return_tensors="pt").to(device())
     output = loaded.model.generate(
-        **padded,
+        **inputs,
         max_new_tokens=max_tokens,
         pad_token_id=loaded.tokenizer.pad_token_id,
         **({"do_sample": False} | how),
     )
-    width = padded["input_ids"].shape[1]
+    width = inputs["input_ids"].shape[1]
     return [_read(loaded, row[width:].tolist()) for row in output]
 
 
