@@ -8,7 +8,7 @@ from studio import service
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 # A page makes links of bare addresses, marks escaped or not: a sign without a width (word joiner) keeps them words.
-_ADDRESSES = re.compile(r"(?<=http)(?=s?://)|(?<=www)(?=\.)|(?<=[\w.+-]@)(?=[\w-])", re.IGNORECASE)
+_ADDRESSES = re.compile(r"(?<=http)(?=s?://)|(?<=www)(?=\.)", re.IGNORECASE)
 _JOINER = "\u2060"
 
 

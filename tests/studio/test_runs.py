@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def test_a_strong_judge_is_chosen_where_there_is_one_and_can_be_checked(open_pag
     assert at.selectbox(key="config_judge").value == "judge-7b"
     assert "too weak to judge" not in texts(at)
     at.button(key="check_judge").click().run(timeout=60)
-    assert "judge-7b at http://127.0.0.1:9/v1" in at.error[0].value
+    assert "judge-7b at http://127.0.0.1:9/v1" in re.sub(r"[\\\u2060]", "", at.error[0].value)
 
 
 def test_named_dialogues_are_used_and_an_unknown_one_is_named(open_page: Open, store: Store) -> None:
