@@ -41,6 +41,8 @@ def main() -> None:
         "--title",
         "SmolLM2-135M on real situations: base, SFT, SFT and GRPO",
     )
+    scores = asked.into / "scores.csv"
+    scores.write_text(scores.read_text().replace(str(asked.out), "OUT"))
 
 
 def made_with(run_path: Path) -> dict[str, Any]:
