@@ -3,7 +3,8 @@
     python -m bench.real_results FOLDER --into bench/results/real-training
 
 FOLDER is what `bench.real_training --out` wrote. Written are summary.json (the figures, hardware and packages), the
-events of every run (paths of the machine taken out), scores.csv, and report.html as `python -m pipeline report` has it.
+events of every run (paths of the machine taken out), scores.csv, and report.pdf: what `python -m pipeline report`
+writes, printed, since the page itself carries the whole of plotly.
 """
 
 import argparse
@@ -12,7 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import sync_playwright
+
 from bench.real_training import run, summary
+from bench.served import CHROMIUM, CHROMIUM_ARGUMENTS
 from pipeline.rundir import RunDir
 
 STAGES = ("sft", "grpo", "evaluate")
@@ -32,7 +36,8 @@ def main() -> None:
     for folder in (seed / stage for seed in seeds for stage in STAGES):
         keep_events(RunDir(folder), asked.out, asked.into / "events" / f"{folder.parent.name}-{folder.name}.jsonl")
     evaluations = [str(seed / "evaluate") for seed in seeds]
-    files = ["--out", str(asked.into / "report.html"), "--csv", str(asked.into / "scores.csv")]
+    page = asked.out / "report.html"
+    files = ["--out", str(page), "--csv", str(asked.into / "scores.csv")]
     run(
         "pipeline",
         "report",
@@ -41,8 +46,20 @@ def main() -> None:
         "--title",
         "SmolLM2-135M on real situations: base, SFT, SFT and GRPO",
     )
+    print_page(page, asked.into / "report.pdf")
     scores = asked.into / "scores.csv"
     scores.write_text(scores.read_text().replace(str(asked.out), "OUT"))
+
+
+def print_page(page: Path, file: Path) -> None:
+    """As the browser prints it, once its figures are drawn."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        opened = browser.new_page()
+        opened.goto(page.resolve().as_uri())
+        opened.wait_for_timeout(4000)
+        opened.pdf(path=file, prefer_css_page_size=True)
+        browser.close()
 
 
 def made_with(run_path: Path) -> dict[str, Any]:

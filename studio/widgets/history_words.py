@@ -37,6 +37,7 @@ _RUBRIC = {
 _RUNS = {"run_started": "started a run", "run_cancelled": "cancelled a run", "run_resumed": "resumed a run"}
 _CAMPAIGNS = {
     "campaign_created": "started the campaign {title}",
+    "comparison_created": "started the comparison {title}",
     "campaign_closed": "closed the campaign {title}",
     "campaign_person_added": "added {who} to the campaign {title}",
     "campaign_person_removed": "removed {who} from the campaign {title}",

@@ -12,7 +12,7 @@ from db.history import Event
 from db.history_search import Asked
 from studio import service, session
 from studio.widgets.history_words import in_words
-from studio.widgets.plain_text import plain_text
+from studio.widgets.plain_text import plain_html, plain_text
 from studio.widgets.run.words import amount
 from studio.widgets.times import exact
 
@@ -53,17 +53,16 @@ def _entry(event: Event, titles: dict[str, str], is_open: bool = False) -> None:
     line = in_words(event, titles)
     about = event.subject_id if event.subject_kind == "dialogue" else ""
     where = "".join(f" · {word}" for word in (about, event.came_from) if word)
-    with st.container(horizontal=True, vertical_alignment="center", key=f"history_row_{event.seq}"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", key=f"history_row_{event.seq}"):
         st.html(
             f'<div class="kardia-row"><b>{escape(line.who)}</b> {escape(line.what)}'
-            f'<div class="kardia-dim">{escape(exact(event.created_at))}{escape(where)}</div></div>'
+            f'<div class="kardia-dim">{escape(exact(event.created_at))}{escape(where)}</div>'
+            f"{plain_html(event.reason, 'small') if event.reason else ''}</div>"
         )
         if not is_open:
             with st.popover(f"Entry {event.seq}", type="tertiary", width="content", key=f"history_entry_{event.seq}"):
                 plain_text(_story(event), "machine")
                 st.link_button("Link to this entry", f"?entry={event.seq}", icon=":material/link:")
-    if event.reason:
-        plain_text(event.reason, "small")
     if is_open:
         plain_text(_story(event), "machine")
 
