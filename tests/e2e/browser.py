@@ -1,6 +1,7 @@
 """Small words for driving the studio's pages in Playwright; widgets are found by their keys."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,15 @@ def type_into(page: Page, key: str, text: str) -> None:
 
 
 def choose(page: Page, key: str, words: str) -> None:
-    box = page.locator(f".st-key-{key}")
-    box.locator("input").first.click()
-    page.get_by_role("option", name=re.compile(words)).first.click()
+    field = page.locator(f".st-key-{key} input").first
+    option = page.get_by_role("option", name=re.compile(words)).first
+    field.click()
+    with suppress(AssertionError):
+        expect(option).to_be_visible(timeout=3_000)
+    # The list shuts itself when the page beneath it still moves; a person would click once more.
+    if not option.is_visible():
+        field.click()
+    option.click()
     settled(page)
 
 
