@@ -17,7 +17,12 @@ from rubrics.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "pipeline" / "train" / "accelerate"
-SHARDING = ("gpus", "fsdp2", "zero3", "cpus")
+# How accelerate (where there are GPUs) and torchrun call a machine's number, and the first machine's address and port.
+_PLACE = {
+    True: ("--machine_rank", "--main_process_ip", "--main_process_port"),
+    False: ("--node-rank", "--master-addr", "--master-port"),
+}
+SHARDING = ("gpus", "fsdp2", "zero3")
 
 
 def run(name: str, parser: ArgumentParser, words: list[str]) -> int:
@@ -29,7 +34,7 @@ def run(name: str, parser: ArgumentParser, words: list[str]) -> int:
     parser.add_argument("--address", default="", help="ray: such as http://head:8265; $RAY_ADDRESS when left out")
     parser.add_argument("--python", default="python", help="the interpreter there; python")
     parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines; 1")
-    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs on each; 1")
+    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs on each, 0 to train on processors; 1")
     parser.add_argument("--sharding", choices=SHARDING, default="gpus", help="how several GPUs share the model; gpus")
     parser.add_argument("--hours", type=int, default=24, metavar="N", help="slurm: the limit of time; 24")
     parser.add_argument("--dry", action="store_true", help="print the command and start nothing")
@@ -45,11 +50,18 @@ def run(name: str, parser: ArgumentParser, words: list[str]) -> int:
 def work(asked: Namespace, there: RunDir) -> list[str]:
     """The command that trains, to be run on the other machine (on each of several)."""
     job = ["-m", "pipeline", there.request().stage, "--run-dir", str(there.path), "--home", str(asked.home.resolve())]
-    if asked.nodes * asked.gpus == 1:
+    if asked.nodes * max(1, asked.gpus) == 1:
         return [asked.python, *job]
-    launch = ["-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / f"{asked.sharding}.yaml")]
-    launch += ["--num_processes", str(asked.nodes * asked.gpus), "--num_machines", str(asked.nodes)]
-    return [asked.python, *launch, *job]
+    return [asked.python, *_launcher(asked), *job]
+
+
+def _launcher(asked: Namespace) -> list[str]:
+    """accelerate, or without GPUs torchrun: several processes of accelerate on processors take MPI."""
+    if not asked.gpus:
+        return ["-m", "torch.distributed.run", "--nnodes", str(asked.nodes), "--nproc-per-node", "1"]
+    config = ["--config_file", str(CONFIGS / f"{asked.sharding}.yaml")]
+    count = ["--num_processes", str(asked.nodes * asked.gpus), "--num_machines", str(asked.nodes)]
+    return ["-m", "accelerate.commands.launch", *config, *count]
 
 
 def _ssh(asked: Namespace, there: RunDir, command: list[str]) -> list[str]:
@@ -66,19 +78,25 @@ def _slurm(asked: Namespace, there: RunDir, command: list[str]) -> list[str]:
     """One task a node; srun fills in which node it is and who the first one is."""
     line = shlex.join(command)
     if asked.nodes > 1:
-        where = '--machine_rank "$SLURM_NODEID" --main_process_ip "$FIRST" --main_process_port 29500'
+        rank, address, port = _PLACE[bool(asked.gpus)]
+        where = f'{rank} "$SLURM_NODEID" {address} "$FIRST" {port} 29500'
         line = line.replace(" -m pipeline ", f" {where} -m pipeline ", 1)
         first = 'FIRST=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n1)'
-        line = f"{first}; export FIRST; srun sh -c {shlex.quote(line)}"
+        line = f"{first}; export FIRST; srun sh -c {shlex.quote(f'exec {line}')}"
     options = [
         f"--job-name={there.run_id}",
         f"--nodes={asked.nodes}",
         "--ntasks-per-node=1",
         f"--time={asked.hours}:00:00",
     ]
-    options += [f"--gres=gpu:{asked.gpus}", f"--chdir={ROOT}", f"--output={there.path / 'submitted.log'}"]
-    # Two minutes before the limit the run is told to stop; it saves its last step, and can be submitted again.
-    return ["sbatch", *options, "--signal=B:TERM@120", f"--wrap=exec {line}" if asked.nodes == 1 else f"--wrap={line}"]
+    # A cluster without GPUs knows no such resource, not even none of it.
+    options += [f"--gres=gpu:{asked.gpus}"] if asked.gpus else []
+    options += [f"--chdir={ROOT}", f"--output={there.path / 'submitted.log'}"]
+    # Two minutes before the limit the run is told to stop; it saves its last step, and can be submitted again. Where
+    # srun starts it on each node it is told there, since neither a shell nor srun hands the signal on.
+    if asked.nodes == 1:
+        return ["sbatch", *options, "--signal=B:TERM@120", f"--wrap=exec {line}"]
+    return ["sbatch", *options, "--signal=TERM@120", f"--wrap={line}"]
 
 
 def _ray(asked: Namespace, there: RunDir, command: list[str]) -> list[str]:

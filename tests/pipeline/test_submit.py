@@ -87,6 +87,22 @@ def test_several_machines_are_told_apart_by_slurm(tmp_path: Path, capsys: pytest
     )
 
 
+def test_without_gpus_torchrun_joins_the_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = line_of(tmp_path, capsys, "--via", "slurm", "--nodes", "2", "--gpus", "0")
+    assert not [word for word in line if "gres" in word]
+    assert "--signal=TERM@120" in line, "each node's own process is told to stop, not the shell before it"
+    wrapped = line[-1].removeprefix("--wrap=")
+    for part in ("torch.distributed.run --nnodes 2", '--node-rank "$SLURM_NODEID"', '--master-addr "$FIRST"'):
+        assert part in wrapped
+
+
+@pytest.mark.parametrize("gpus", ["0", "1"])
+def test_one_process_is_started_as_it_is(gpus: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = line_of(tmp_path, capsys, "--via", "slurm", "--gpus", gpus)
+    assert line[-1].startswith("--wrap=exec python -m pipeline sft ")
+    assert "--signal=B:TERM@120" in line, "the only process there is"
+
+
 def test_one_gpu_needs_no_launcher(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = line_of(tmp_path, capsys, "--via", "ray", "--address", "http://head:8265")
     assert line[line.index("--") + 1 :][:3] == ["python", "-m", "pipeline"]

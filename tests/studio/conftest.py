@@ -5,16 +5,19 @@ def test_a_page(app, sign_in):
     at.switch_page("app_pages/rubrics.py").run()
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.care import begin
+from db.ingest import ingest
 from db.people import people
+from db.store import Store
 from pipeline import processes
 from studio import service
+from tests.studio.opening import Open, SignIn
 
 ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
 
@@ -35,17 +38,40 @@ def studio_home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def store(studio_home: Path) -> Store:
+    """The open store of that home."""
+    return service.store()
+
+
+@pytest.fixture
 def app(studio_home: Path) -> AppTest:
     """The studio over that home, not yet run and with nobody signed in."""
     return AppTest.from_file(str(ENTRY), default_timeout=30)
 
 
 @pytest.fixture
-def sign_in() -> Callable[[AppTest, str], AppTest]:
+def sign_in() -> SignIn:
     """A function: be that person, as a click on their name would do; the page that opens is Home."""
 
     def as_person(at: AppTest, person_id: str) -> AppTest:
         at.session_state["person_id"] = person_id
         return at.run()
+
+    return as_person
+
+
+@pytest.fixture
+def open_runs(app: AppTest, sign_in: SignIn, store: Store) -> Open:
+    """A function: the Runs page as that person finds it, once the store has read every run."""
+
+    def as_person(person_id: str = "ravi", **asked: str) -> AppTest:
+        ingest(store)
+        at = sign_in(app, person_id).switch_page("app_pages/runs.py")
+        at.query_params.clear()
+        for name, value in asked.items():
+            at.query_params[name] = value
+        at.run()
+        assert not at.exception, at.exception
+        return at
 
     return as_person

@@ -4,7 +4,11 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from db.store import Store
+from pipeline.rundir import RunDir
+
 SignIn = Callable[[AppTest, str], AppTest]
+Open = Callable[..., AppTest]
 
 
 def opened(app: AppTest, sign_in: SignIn, page: str, who: str, **query: str) -> AppTest:
@@ -15,3 +19,14 @@ def opened(app: AppTest, sign_in: SignIn, page: str, who: str, **query: str) -> 
     at = app.switch_page(page).run()
     assert not at.exception
     return at
+
+
+def texts(at: AppTest) -> str:
+    """What a page of runs says outside its widgets."""
+    every = [*at.markdown, *at.caption, *at.html, *at.info, *at.warning, *at.error]
+    return "\n".join(str(element.value) for element in every)
+
+
+def runs_of(store: Store) -> list[RunDir]:
+    """The home's runs by their ids."""
+    return [RunDir(path) for path in sorted((store.home / "runs").glob("[!.]*"))]

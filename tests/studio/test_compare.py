@@ -11,18 +11,12 @@ from db.people import person
 from db.preferences import left_is
 from db.store import Store
 from pipeline.report.read import read_evaluation
-from studio import service
 from studio.widgets.compare.items import pairs_of
 from tests.studio import run_dirs
 from tests.studio.opening import opened
 
 SignIn = Callable[[AppTest, str], AppTest]
 PAGE = "app_pages/campaigns.py"
-
-
-@pytest.fixture
-def store(studio_home: object) -> Store:
-    return service.store()
 
 
 @pytest.fixture

@@ -3,23 +3,16 @@
 from collections.abc import Callable
 
 import pandas as pd
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.ingest import ingest
 from db.store import Store
 from pipeline.simulate import run as simulate
 from pipeline.walk import run as walk
-from studio import service
 from tests.studio import run_dirs
 from tests.studio.opening import opened
 
 SignIn = Callable[[AppTest, str], AppTest]
-
-
-@pytest.fixture
-def store(studio_home: object) -> Store:
-    return service.store()
 
 
 def texts(at: AppTest) -> str:

@@ -7,17 +7,11 @@ from streamlit.testing.v1 import AppTest
 from db.ingest import ingest
 from db.lineage import Link
 from db.store import Store
-from studio import service
 from studio.widgets.model.view import _groups
 from tests.studio import run_dirs
 
 SignIn = Callable[[AppTest, str], AppTest]
 Open = Callable[..., AppTest]
-
-
-@pytest.fixture
-def store(studio_home: object) -> Store:
-    return service.store()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from db.ingest import ingest
 from db.store import Store
 from pipeline import jobs
-from studio import charts, service
+from studio import charts
 from studio.widgets.model.card import facts
 from studio.widgets.run.comparison import differences
 from studio.widgets.run.panels import metric_word
@@ -20,11 +20,6 @@ from tests.studio import run_dirs
 from tests.studio.opening import SignIn, opened
 
 PAGE = "app_pages/runs.py"
-
-
-@pytest.fixture
-def store(studio_home: Path) -> Store:
-    return service.store()
 
 
 def words(at: AppTest) -> str:

@@ -17,18 +17,11 @@ from pipeline.rundir import RunDir
 from pipeline.stage import execute
 from pipeline.turns import turns_of
 from rubrics.load import rubric_from
-from studio import service
 from tests.pipeline import loopback_judge
 from tests.pipeline.loopback_judge import LoopbackJudge
 
 RUBRIC = "kardia-empathy"
 Page = Callable[..., AppTest]
-
-
-@pytest.fixture
-def store(studio_home: Path) -> Store:
-    """The open store."""
-    return service.store()
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.audit.dialogue_open import Open
 from studio.widgets.names import escaped, name_of
+from studio.widgets.run.approved import approved_versions
 from studio.widgets.run.config_form import warn_of_weak_judge, weak_judges
-from studio.widgets.run.start import PAGE, approved_versions
+from studio.widgets.run.start import PAGE
 from studio.widgets.run.submit import start
 from studio.widgets.run.words import model_name
 

@@ -32,7 +32,6 @@ LABELS = {
     "start": "Feeling at the beginning",
     "success_at": "Success from",
     "failure_at": "Failure down to",
-    "table": "Table of questions",
     "samples": "Answers to each turn",
     "held_out": "Leave out people whom a model was trained on",
     "span_consistency": "Ask whether responses follow from their spans",
@@ -89,6 +88,7 @@ FIRST: dict[Stage, tuple[str, ...]] = {
     "sft": ("model", "batch_size", "max_steps", "epochs"),
     "grpo": ("model", "judge", "max_steps", "epochs", "batch_size", "num_generations", "max_completion_length"),
     "evaluate": ("trained", "base", "judge", "max_turns"),
+    "walk": ("judge",),
     "simulate": ("person", "max_turns", "assistant", "model"),
 }
 _ENDPOINTS = {"user", "person", "assistant", "evaluator", "judge", "second_judge", "embedder"}
@@ -96,8 +96,8 @@ _JUDGES = ("judge", "evaluator")
 _MODELS = {"model", "base", "trained"}
 _NO_MODEL = {"trained": "None: the base alone", "model": "None: who is named beside this answers"}
 # Not put to a choice here: what is written is decided by the dialogues that are chosen, and a cluster is joined and
-# told from the command line.
-HIDDEN = {"mode", "engine", "actors", "preset", "rollouts", "vllm_url", "crisis"}
+# told from the command line. A walk's table is a file.
+HIDDEN = {"mode", "table", "engine", "actors", "preset", "rollouts", "vllm_url", "crisis"}
 _NOBODY = {"judge": "Who judges the answers, too", "embedder": "Nobody: by their words", "second_judge": "None"}
 
 

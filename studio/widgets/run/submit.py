@@ -16,6 +16,7 @@ from rubrics.calibration.snapshot import JudgeFigures
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
 from studio.widgets.run.words import amount
+from studio.widgets.walk.questions import Questions
 
 _MODELS = ("model", "base", "trained")
 
@@ -36,20 +37,21 @@ def start(
     `flags` is the version by which unsafe turns are looked for in what a regeneration writes.
     """
     _require(store, actor, stage)
-    if not reason.strip():
-        raise UserError("Say why this run is started: others will read it beside every number that comes of it")
+    _require_reason(reason)
     rubric = rubric_versions.version(store, version.rubric_id, version.version) if version else None
     calibration, override = _gate(store, stage, rubric, config)
     anew = config.get("mode") == "flagged"
     inputs = (rewriting.inputs_with_flags if anew else dialogues.inputs_frame)(store, dialogue_ids)
-    run = jobs.submit(
-        store.home,
+    by = {"rubric_id": rubric.rubric_id, "rubric_version": rubric.version} if rubric else {}
+    return _queue(
+        store,
+        actor,
         stage,
-        config,
+        {"dialogues": len(inputs), **by},
+        config=config,
         inputs=inputs,
         rubric=rubric.rubric if rubric else None,
         reference=_reference(rubric) if rubric else None,
-        requested_by=actor.person_id,
         reason=reason.strip(),
         seed=seed,
         parents=_parents(store, config),
@@ -58,11 +60,33 @@ def start(
         flags=flags.rubric if flags else None,
         flags_reference=_reference(flags) if flags else None,
     )
-    by = {"rubric_id": rubric.rubric_id, "rubric_version": rubric.version} if rubric else {}
-    detail = {"stage": stage, "dialogues": len(inputs), **by}
-    _record(store, actor, "run_started", run, detail, reason.strip())
-    jobs.ensure_worker(store.home)
-    return run
+
+
+def start_walk(
+    store: Store,
+    actor: Person,
+    config: Mapping[str, Any],
+    dialogue_ids: Sequence[str],
+    questions: Questions,
+    reason: str,
+    seed: int,
+) -> RunDir:
+    """Queue a walk of conversations through branching questions, which no approved version holds. Raises as start."""
+    _require(store, actor, "walk")
+    _require_reason(reason)
+    inputs = dialogues.inputs_frame(store, dialogue_ids)
+    return _queue(
+        store,
+        actor,
+        "walk",
+        {"dialogues": len(inputs), "rubric_id": questions.rubric.id},
+        config={**config, "table": questions.table},
+        inputs=inputs,
+        rubric=questions.rubric,
+        reference=None,
+        reason=reason.strip(),
+        seed=seed,
+    )
 
 
 def try_draft(
@@ -77,22 +101,19 @@ def try_draft(
     _require(store, actor, "preview")
     turns = len(config["turns"])
     reason = f"To see what the draft of “{draft.title}” makes of {amount(turns, 'turn')}."
-    run = jobs.submit(
-        store.home,
+    return _queue(
+        store,
+        actor,
         "preview",
-        config,
+        {"turns": turns, "rubric_id": draft.id, "against": base.version if base else None},
+        config=config,
         inputs=dialogues.inputs_frame(store, dialogue_ids),
         rubric=draft,
         reference=None,
         base=base.rubric if base else None,
         base_reference=as_it_stands(base) if base else None,
-        requested_by=actor.person_id,
         reason=reason,
     )
-    detail = {"stage": "preview", "turns": turns, "rubric_id": draft.id, "against": base.version if base else None}
-    _record(store, actor, "run_started", run, detail, reason)
-    jobs.ensure_worker(store.home)
-    return run
 
 
 def probe(
@@ -102,20 +123,17 @@ def probe(
     _require(store, actor, "probe")
     which = f"version {version.version}" if version else "the draft"
     reason = f"What {which} of “{rubric.title}” can be made to pay without merit."
-    run = jobs.submit(
-        store.home,
+    return _queue(
+        store,
+        actor,
         "probe",
-        config,
+        {"rubric_id": rubric.id, "rubric_version": version.version if version else None},
+        config=config,
         inputs=dialogues.inputs_frame(store, ids),
         rubric=rubric,
         reference=as_it_stands(version) if version else None,
-        requested_by=actor.person_id,
         reason=reason,
     )
-    detail = {"stage": "probe", "rubric_id": rubric.id, "rubric_version": version.version if version else None}
-    _record(store, actor, "run_started", run, detail, reason)
-    jobs.ensure_worker(store.home)
-    return run
 
 
 def right_to(stage: Stage) -> Action:
@@ -138,6 +156,19 @@ def resume(store: Store, actor: Person, run: RunDir) -> None:
     jobs.resume(store.home, run)
     _record(store, actor, "run_resumed", run, {"attempt": run.status().attempt + 1})
     jobs.ensure_worker(store.home)
+
+
+def _queue(store: Store, actor: Person, stage: Stage, detail: dict[str, Any], reason: str, **asked: Any) -> RunDir:
+    """Lay the run out, tell the history, and see that a worker takes it; `asked` is what `jobs.submit` takes."""
+    run = jobs.submit(store.home, stage, requested_by=actor.person_id, reason=reason, **asked)
+    _record(store, actor, "run_started", run, {"stage": stage, **detail}, reason)
+    jobs.ensure_worker(store.home)
+    return run
+
+
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise UserError("Say why this run is started: others will read it beside every number that comes of it")
 
 
 def _require(store: Store, actor: Person, stage: Stage) -> None:

@@ -24,8 +24,8 @@ STAGE_WORDS: dict[Stage, str] = {
     "walk": "Walk conversations",
     "simulate": "Simulate people",
 }
-# A rubric is tried and probed from its own page, where its text is; a walk takes a table, on the command line.
-_BEGUN_ELSEWHERE: tuple[Stage, ...] = ("preview", "probe", "walk")
+# A rubric is tried and probed from its own page, where its text is.
+_BEGUN_ELSEWHERE: tuple[Stage, ...] = ("preview", "probe")
 STARTED_HERE: tuple[Stage, ...] = tuple(stage for stage in STAGES if stage not in _BEGUN_ELSEWHERE)
 ABOUT: dict[Stage, str] = {
     "regenerate": "A model plays the person, another answers, and a judge sends answers back until they pass the gate "

@@ -8,8 +8,8 @@ from db import dialogues, tried
 from db.store import Store
 from pipeline.emotions import EMOTIONS
 from pipeline.endpoints import load_endpoints
+from studio.widgets.run.approved import approved_versions
 from studio.widgets.run.config_form import warn_of_weak_judge
-from studio.widgets.run.start import approved_versions
 from studio.widgets.talk.conversation import Bench, Person
 from studio.widgets.talk.models import choices, name_of
 
