@@ -10,7 +10,8 @@ dialogues with 178,080 turns.
   what `check` finds, `back_s` the longest time from the start of the process to `/healthz` saying ok.
 * `end_s` is how long the studio takes to end by SIGTERM while all of them write.
 * At five times human speed (an act every four seconds each): `answer_p95_ms` from sending a mark to its answer on the
-  page, `page_p95_ms` from asking for another dialogue to its page, `grown_mb` what the process grew by meanwhile.
+  page, `page_p95_ms` from asking for another dialogue to its page, `grown_mb` what the process grew by meanwhile, and
+  `grown_late_mb` how much of that in the second half: what DuckDB and Streamlit keep in memory comes to an end.
 * `save_p95_ms` is `audits.flag` by 20 threads at that speed in one process, without pages.
 * `backup_faults`: a backup is made while those threads write, restored into an empty home and checked, and its chain
   must be the beginning of the store's; `backup_s` is how long making it takes.

@@ -76,9 +76,11 @@ class Crowd:
         pairs = zip(self.speakers, sockets, strict=True)
         people = [asyncio.create_task(self._work(one, socket, until)) for one, socket in pairs]
         await asyncio.sleep(min(20.0, seconds / 2))
-        before = memory.memory_info().rss
+        first = memory.memory_info().rss
+        await asyncio.sleep(max(0.0, (until - time.monotonic()) / 2))
+        middle = memory.memory_info().rss
         await asyncio.gather(*people)
-        grown = memory.memory_info().rss - before
+        last = memory.memory_info().rss
         process.terminate()
         process.wait()
         waits = [wait for one in self.speakers for wait in one.waits]
@@ -87,7 +89,8 @@ class Crowd:
             "acts": len(waits),
             "answer_p95_ms": _p95(waits),
             "page_p95_ms": _p95(pages),
-            "grown_mb": round(grown / 2**20),
+            "grown_mb": round((last - first) / 2**20),
+            "grown_late_mb": round((last - middle) / 2**20),
             "speed_errors": sum(one.errors for one in self.speakers),
         }
 
