@@ -6,16 +6,17 @@
 bench.real_training has them; nothing of the preset is changed. Told of each seed:
 
 * `minutes`: from the launch of GRPO to its last step, everything in between included; `sft_minutes` the same of SFT.
-* `first`, `last`: the mean reward of the first and of the last third of the steps, each of 8 answers.
-* `rise`, with `low` and `high`: what the reward gains from the first to the last step by a straight line through all
-  steps (least squares), and its 95 % interval (Student's t: steps draw other prompts, so their noise is their own).
+* `steps`: those that ended within ten minutes of the launch, of 30. All that follows looks at these alone.
+* `first`, `last`: the mean reward of the first and of the last third of them, each of 8 answers.
+* `rise`, with `low` and `high`: what the reward gains from the first to the last of them by a straight line through all
+  (least squares), and its 95 % interval (Student's t: steps draw other prompts, so their noise is their own).
 * `parts`: the same line's rise of each part of the reward.
 * `validation`: the mean reward of held-out persons' turns before the first and after the last step, answered greedily.
 """
 
 import argparse
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from bench.real_training import RUBRIC, approve, stage, write_data
 from pipeline.rundir import RunDir
 
 PARTS = ("r_format", "r_emotion", "r_rubric")
+LIMIT = timedelta(minutes=10)
 PRESET = {"--preset": "cpu-demo"}
 
 
@@ -47,18 +49,19 @@ def risen(out: Path, gate: Path, seed: int) -> dict[str, Any]:
     stage(sft, "sft", seed, {**PRESET, "--inputs": out / "sft.jsonl"})
     by = {"--rubric": RUBRIC, "--gate": gate, "--model": sft / "model"}
     stage(grpo, "grpo", seed, {**PRESET, "--inputs": out / "grpo.jsonl", **by})
-    events = list(RunDir(grpo).events())
+    every = list(RunDir(grpo).events())
+    events = within(every, LIMIT)
     rewards = values(events, "reward")
     return {
         "seed": seed,
         "steps": len(rewards),
         "sft_minutes": minutes(list(RunDir(sft).events())),
-        "minutes": minutes(events),
+        "minutes": minutes(every),
         "first": round(float(np.mean(rewards[: len(rewards) // 3])), 3),
         "last": round(float(np.mean(rewards[-(len(rewards) // 3) :])), 3),
         **line(rewards),
         "parts": {part: line(values(events, f"part/{part}"))["rise"] for part in PARTS},
-        "validation": [round(one, 3) for one in values(events, "validation/reward")],
+        "validation": [round(one, 3) for one in values(every, "validation/reward")],
     }
 
 
@@ -66,6 +69,12 @@ def values(events: list[dict[str, Any]], name: str) -> list[float]:
     """One metric over the steps."""
     told = [event["metrics"] for event in events if event["kind"] == "metric"]
     return [float(one[name]) for one in told if one.get(name) is not None]
+
+
+def within(events: list[dict[str, Any]], limit: timedelta) -> list[dict[str, Any]]:
+    """The events until so long after the first one, which is the launch."""
+    end = datetime.fromisoformat(events[0]["created_at"]) + limit
+    return [one for one in events if datetime.fromisoformat(one["created_at"]) <= end]
 
 
 def minutes(events: list[dict[str, Any]]) -> float:
