@@ -56,15 +56,10 @@ def _earlier(store: Store, known_runs: pd.DataFrame) -> Questions | None:
         run_id: f"As in the walk of {exact(asked)} ({rubric})"
         for run_id, asked, rubric in walks[["run_id", "created_at", "rubric_id"]].itertuples(index=False)
     }
-    chosen = st.selectbox(
-        "Or the questions of an earlier walk",
-        list(words),
-        format_func=words.__getitem__,
-        key="walk_earlier",
-        placeholder="No walk was made yet",
-        disabled=not words,
-    )
-    if not chosen:
+    if not words:
         return None
+    chosen = st.selectbox(
+        "Or the questions of an earlier walk", list(words), format_func=words.__getitem__, key="walk_earlier"
+    )
     run = RunDir(store.home / "runs" / chosen)
     return Questions(str(run.request().config["table"]), run.rubric())
