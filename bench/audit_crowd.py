@@ -8,8 +8,9 @@ and then a reader's connection is cut for some seconds, or the page is loaded an
 
 Each person's acknowledged marks are held against the store in the end: `lost` are not in it, `doubled` are in it twice,
 `unordered` people have theirs in another order than they were pressed in, `unanswered` have no answer a minute after
-the end. `answer_*_ms` runs from the press to the studio's word that it is on disk, over everybody; without_cut leaves
-out what was open while a connection was cut. `painted_*_ms` is Shift+Enter to the painted next dialogue in Chromium.
+the end; `refused` counts by reason what the studio would not take, which a person is told. `answer_*_ms` runs from the
+press to the studio's word that it is on disk, over everybody; without_cut leaves out what was open while a connection
+was cut. `painted_*_ms` is Shift+Enter to the painted next dialogue in Chromium.
 `--quick` is 5 people, one of them in Chromium, for 15 seconds.
 """
 
@@ -20,6 +21,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -151,7 +153,7 @@ async def settled(reader: Reader) -> list[dict[str, Any]]:
             "kind": act.told["kind"],
             "made": act.made * 1000,
             "answered": act.answered and act.answered * 1000,
-            "refused": bool(act.fault),
+            "refused": act.fault,
             "cut": act.was_cut,
         }
         for act in reader.acts
@@ -187,7 +189,7 @@ async def settle(page: Page) -> list[dict[str, Any]]:
     return acts
 
 
-def compared(home: Path, made: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+def compared(home: Path, made: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     with closing(Store.open(home)) as store:
         rows = store.rows("SELECT person_id, client_id FROM audit_events WHERE person_id LIKE 'reader-%' ORDER BY seq")
     kept = {person: [row["client_id"] for row in rows if row["person_id"] == person] for person in made}
@@ -201,7 +203,7 @@ def compared(home: Path, made: dict[str, list[dict[str, Any]]]) -> dict[str, flo
         "people": len(made),
         "made": sum(map(len, marks.values())),
         "acknowledged": sum(map(len, saved.values())),
-        "refused": sum(bool(act.get("refused")) for acts in answered.values() for act in acts),
+        "refused": Counter(why for acts in answered.values() for act in acts if (why := act.get("refused"))),
         "unanswered": sum(map(len, marks.values())) - len(waits),
         "in_store": len(rows),
         "lost": sum(len(set(saved[person]) - set(kept[person])) for person in made),
