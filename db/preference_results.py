@@ -8,7 +8,7 @@ import pandas as pd
 
 from db.preferences import Comparison, comparison
 from db.store import Store
-from rubrics.evidence import Choice, Strength, interval, share, strengths
+from rubrics.evidence import Choice, Strength, share, share_interval, strengths
 from rubrics.evidence.preference import Share
 from rubrics.reliability import Measure, krippendorff_alpha, table
 
@@ -94,7 +94,7 @@ def _beside(rows: pd.DataFrame, seed: int) -> Beside:
     if both.empty:
         return Beside(None, None, None, 0, **told)
     same = ((both["first_score"] > both["second_score"]) == (both["won"] == "first")).astype(float)
-    low, high = interval(same.tolist(), both["dialogue_id"].tolist(), seed) or (None, None)
+    low, high = share_interval(same.tolist(), both["dialogue_id"].tolist(), seed) or (None, None)
     return Beside(float(same.mean()), low, high, len(both), **told)
 
 

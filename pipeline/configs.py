@@ -166,6 +166,15 @@ class EvaluateConfig(_Config):
         (), description="turns as DIALOGUE:TURN in which the person is in danger; the judge is asked when left out"
     )
 
+    @field_validator("crisis")
+    @classmethod
+    def _addresses(cls, crisis: tuple[str, ...]) -> tuple[str, ...]:
+        for one in crisis:
+            dialogue, _, turn = one.rpartition(":")
+            if not dialogue or not (turn.isascii() and turn.isdigit()):
+                raise ValueError(f"“{one}” is not DIALOGUE:TURN, turns counted from 0")
+        return crisis
+
     @model_validator(mode="after")
     def _models_differ(self) -> "EvaluateConfig":
         taken = {"base", "trained", self.base, self.trained}

@@ -57,7 +57,7 @@ def run(run: RunDir, home: Path) -> None:
     """Answer, judge and score. Answers that an earlier attempt wrote are kept, verdicts come from the cache.
 
     Raises UserError for a model, dialogues or a judge that cannot be used, and, after writing what could be measured,
-    when not one answer could be judged; Cancelled when asked to stop.
+    when not one answer could be judged; for turns of which none fits a model; Cancelled when asked to stop.
     """
     config = EvaluateConfig.model_validate(run.request().config)
     rubric = run.rubric()
@@ -68,6 +68,7 @@ def run(run: RunDir, home: Path) -> None:
     with connect(endpoint(home, config.judge), home) as judge:
         judge = ready(judge, home)
         answered = _answer_all(run, home, config, turns, progress)
+        _complain_if_nothing_answered(answered, config)
         with closing(VerdictCache(home / "cache" / "verdicts.sqlite")) as cache:
             judged = asyncio.run(_judge_all(run, config, judge, cache, answered, progress))
     rows = rows_of_answers(rubric, run.flags(), turns, answered, judged)
@@ -78,9 +79,10 @@ def run(run: RunDir, home: Path) -> None:
 def _inputs(run: RunDir, config: EvaluateConfig, home: Path) -> pd.DataFrame:
     """The dialogues to look at; how many are about people whom a model learnt from is told, and kept with the run."""
     inputs = run.inputs()
-    known = trained_on(config.order.values(), home)
+    known, unknown = trained_on(config.order.values(), home)
     seen = int(people_of(inputs).isin(known - {""}).sum())
-    run.append_event("held_out", dialogues=len(inputs), of_trained_people=seen, left_out=config.held_out)
+    told = {"dialogues": len(inputs), "of_trained_people": seen, "left_out": config.held_out}
+    run.append_event("held_out", **told, unknown=list(unknown))
     return only_strangers(inputs, known) if config.held_out else inputs
 
 
@@ -192,7 +194,7 @@ def _write(run: RunDir, config: EvaluateConfig, judged: Judged, measures: pd.Dat
     scores = scorecard.scores(measures, seed)
     run.write_output("scores", scores)
     run.write_output("changes", scorecard.changes(measures, order, seed))
-    run.write_output("worst", scorecard.worst(measures, seed))
+    run.write_output("worst", scorecard.worst(measures, seed, scorecard.high_faults(rubric)))
     run.write_output("lengths", scorecard.lengths(measures, _judged_measures(rubric), seed))
     for which in order:
         lines = scores[scores["which"] == which].astype(object)
@@ -213,6 +215,14 @@ def _verdicts(run: RunDir, judged: Judged) -> pd.DataFrame:
     if told := [v for verdict in judged.crisis.values() if (v := verdict.told)]:
         frames.append(verdict_frame(told, run.run_id, 0))
     return pd.concat(frames, ignore_index=True)
+
+
+def _complain_if_nothing_answered(answered: Mapping[Answered, Answers], config: EvaluateConfig) -> None:
+    if not any(answered.values()):
+        raise UserError(
+            f"not one turn fits any of the models beside {config.max_completion_length} tokens of answer; choose "
+            f"shorter dialogues, a smaller max_completion_length, or models with more room"
+        )
 
 
 def _complain_if_nothing_judged(judged: Judged, judge: Endpoint) -> None:

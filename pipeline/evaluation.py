@@ -79,7 +79,7 @@ class Asker:
         if self._flags is None:
             return {}
         once = {turn[:2]: turn for turn in turns}
-        if named := named_crises(self._config.crisis, once):
+        if named := named_crises(self._config.crisis):
             return {address: Crisis(address in named) for address in once}
         verdicts = await self._ask(self._crisis, once)
         return {
@@ -96,15 +96,15 @@ class Asker:
         return dict(zip(turns, found, strict=True))
 
 
-def named_crises(crisis: Sequence[str], turns: Mapping[Address, Turn]) -> frozenset[Address]:
-    """The turns that people named, as addresses. Raises UserError for one that is no turn address."""
-    found = set()
-    for one in crisis:
-        dialogue, _, turn = one.rpartition(":")
-        if not dialogue or not turn.isdigit():
-            raise UserError(f"crisis: “{one}” is not DIALOGUE:TURN, turns counted from 0")
-        found.add((dialogue, int(turn)))
-    return frozenset(found)
+def named_crises(crisis: Sequence[str]) -> frozenset[Address]:
+    """The turns that people named, as addresses."""
+    parted = (one.rpartition(":") for one in crisis)
+    return frozenset((dialogue, int(turn)) for dialogue, _, turn in parted)
+
+
+def askable_turns(inputs: pd.DataFrame) -> list[Turn]:
+    """Every turn whose dialogue has a gold emotion, in order."""
+    return [turn for turn in turns_of(inputs) if turn.gold_emotion.strip().lower() in GROUP_OF]
 
 
 def choose_turns(inputs: pd.DataFrame, max_turns: int, seed: int) -> list[Turn]:
@@ -114,7 +114,7 @@ def choose_turns(inputs: pd.DataFrame, max_turns: int, seed: int) -> list[Turn]:
     there is none.
     """
     draw = random.Random(seed)
-    turns = [turn for turn in turns_of(inputs) if turn.gold_emotion.strip().lower() in GROUP_OF]
+    turns = askable_turns(inputs)
     if not turns:
         raise UserError("inputs.parquet: no answer belongs to a dialogue with one of the 32 emotions; choose others")
     by_dialogue: dict[str, list[int]] = {}
@@ -136,12 +136,22 @@ def rows_of_answers(
     for at, answers in answered.items():
         for turn in turns:
             own = answers.get(turn[:2])
-            values = _measures(rubric, flags, at, own, judged) if own else scorecard.unanswered(rubric, TOO_LONG)
+            values = _measures(rubric, flags, at, own, judged) if own else _unanswered(rubric, flags, turn, judged)
             for name, value in values.items():
                 yield scorecard.Row(at.which, *turn[:2], at.sample_index, name, *value)
 
 
 TOO_LONG = "prompt_too_long"
+
+
+def _unanswered(rubric: Rubric, flags: Rubric | None, turn: Turn, judged: Judged) -> dict[str, Value]:
+    """Every measure that the answer would have had: a dialogue that lacks one may hide whatever is worst."""
+    names = [*scorecard.measures_of(rubric)]
+    if flags:
+        names += flag_measures(flags, [], judged.crisis.get(turn[:2], Crisis(None)).is_one)
+    if any(judged.consistency.values()):
+        names.append(scorecard.CONSISTENCY)
+    return dict.fromkeys(names, Value(None, TOO_LONG))
 
 
 def _measures(rubric: Rubric, flags: Rubric | None, at: Answered, turn: Turn, judged: Judged) -> dict[str, Value]:

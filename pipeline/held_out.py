@@ -2,31 +2,51 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
+from pipeline.report.words import BUILT_IN
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
 
 
-def trained_on(names: Iterable[str], home: Path) -> frozenset[str]:
-    """Keys of everybody in the dialogues that the runs behind these models learnt from, their parents' included.
+class Learnt(NamedTuple):
+    """Keys of the people whom models learnt from, and the models of which no run, and so nobody, is known."""
 
-    A model that no run of this home trained has none that are known.
+    people: frozenset[str]
+    unknown: tuple[str, ...] = ()
+
+
+def trained_on(names: Iterable[str], home: Path) -> Learnt:
+    """Everybody in the dialogues that the runs behind these models learnt from, their parents' included.
+
+    The built-in models saw no dialogues of anybody here; of any other that no run trained nobody knows whom it saw.
     """
-    found: set[str] = set()
-    waiting, seen = list(names), set[str]()
+    people: set[str] = set()
+    waiting, seen, unknown = list(names), set[Path](), dict[str, None]()
     while waiting:
-        name = waiting.pop()
-        folder = home / "runs" / name
-        if not name or name in seen or not (folder / "request.json").is_file():
-            continue
-        seen.add(name)
-        request = RunDir(folder).request()
-        if request.stage in ("sft", "grpo"):
-            found |= set(people_of(RunDir(folder).inputs()))
-            waiting += [str(request.config.get("model", "")), *request.parents]
-    return frozenset(found)
+        name = waiting.pop(0)
+        run = run_behind(name, home / "runs")
+        if run is None:
+            unknown |= {name: None} if name and name not in BUILT_IN else {}
+        elif run.path not in seen and run.request().stage in ("sft", "grpo"):
+            seen.add(run.path)
+            people |= set(people_of(run.inputs()))
+            waiting += [str(run.request().config.get("model", "")), *run.request().parents]
+    return Learnt(frozenset(people), tuple(unknown))
+
+
+def run_behind(name: str, runs: Path) -> RunDir | None:
+    """The run that a model came from, by its id under `runs` or by a folder of weights within its directory
+    (model, checkpoints/checkpoint-N, best/step-N); None where there is no such run.
+    """
+    if not name or name in BUILT_IN:
+        return None
+    places = [runs / name]
+    if Path(name).is_dir():
+        places += list(Path(name).resolve().parents)[:2]
+    return next((RunDir(place.resolve()) for place in places if (place / "request.json").is_file()), None)
 
 
 def people_of(inputs: pd.DataFrame) -> pd.Series:

@@ -5,7 +5,7 @@ made again from a run directory alone. Answers of one turn that were drawn sever
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +16,7 @@ from pipeline.emotions import GROUP_OF
 from pipeline.rewards import combine, emotion_reward, format_reward
 from pipeline.safety import DIALOGUE_BANDS, TURN_FLAGS, Value, worst_band
 from pipeline.turns import Turn
+from rubrics.calibration.fault import fault_of
 from rubrics.evidence import change, interval, share_interval, worst_curve
 from rubrics.evidence.association import rank_correlation
 from rubrics.overall import as_asked
@@ -117,11 +118,6 @@ def measure(rubric: Rubric, turn: Turn, verdicts: "Sequence[Verdict]") -> dict[s
     }
 
 
-def unanswered(rubric: Rubric, outcome: str) -> dict[str, Value]:
-    """Every measure of an answer that was never given."""
-    return dict.fromkeys(measures_of(rubric), Value(None, outcome))
-
-
 def measure_frame(rows: Iterable[Row]) -> pd.DataFrame:
     """The table that everything else is computed from."""
     return _frame(rows, MEASURES)
@@ -163,18 +159,26 @@ def changes(measures: pd.DataFrame, order: Sequence[str], seed: int) -> pd.DataF
     return _frame(rows, CHANGES)
 
 
-def worst(measures: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Worst at 1, 2, … answers to one turn, for each measure of which more is better; empty where each has one."""
-    lower_is_worse = ~measures["measure"].isin([*FAULTS, WORDS])
-    known = measures[lower_is_worse & measures["value"].notna()]
+def worst(measures: pd.DataFrame, seed: int, faults: Collection[str] = ()) -> pd.DataFrame:
+    """Worst at 1, 2, … answers to one turn: the lowest, of the criteria in `faults` (see `high_faults`) the highest.
+    Shares of what is wrong and words have none; empty where each turn has one answer.
+    """
+    known = measures[~measures["measure"].isin([*FAULTS, WORDS]) & measures["value"].notna()]
     rows = []
     for (which, name), own in known.groupby(["which", "measure"], sort=False):
         samples: dict[tuple[str, int], list[float]] = {}
         for dialogue, turn, value in zip(own["dialogue_id"], own["turn_index"], own["value"], strict=True):
             samples.setdefault((str(dialogue), int(turn)), []).append(float(value))
-        curve = worst_curve(samples, seed)
+        curve = worst_curve(samples, seed, highest=name in faults)
         rows += [(which, name, *point) for point in curve] if len(curve) > 1 else []
     return _frame(rows, WORST)
+
+
+def high_faults(rubric: Rubric) -> frozenset[str]:
+    """The criteria of which a high score is the fault, such as points that take away."""
+    asked = as_asked(rubric)
+    found = {criterion.id: fault_of(criterion, asked.purpose) for criterion in asked.criteria}
+    return frozenset(name for name, fault in found.items() if fault and fault.is_high)
 
 
 def lengths(measures: pd.DataFrame, names: Sequence[str], seed: int) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from pipeline.files import unwritable, write_whole
-from pipeline.report.export import csv_of, lm_eval_of
+from pipeline.report.export import csv_of, lm_eval_of, names_of
 from pipeline.report.page import page
 from pipeline.report.read import Evaluation, read_evaluation
 from pipeline.rundir import RunDir
@@ -36,7 +36,8 @@ def _written(asked: Namespace, found: list[Evaluation]) -> list[Path]:
     if asked.csv:
         texts[asked.csv] = csv_of(found)
     if asked.lm_eval:
-        texts |= {asked.lm_eval / name: text for one in found for name, text in lm_eval_of(one).items()}
+        for one, name in zip(found, names_of(found), strict=True):
+            texts |= {asked.lm_eval / file: text for file, text in lm_eval_of(one, name).items()}
     for path, text in texts.items():
         _write(path, text)
     return list(texts)

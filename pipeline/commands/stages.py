@@ -9,8 +9,8 @@ from typing import Any
 
 from pipeline import jobs
 from pipeline.commands import add_home
-from pipeline.commands.suite import fill_in, hold_to_limits, read_suite
-from pipeline.configs import CONFIGS, RUBRIC_PURPOSES
+from pipeline.commands.suite import check_limits, fill_in, hold_to_limits, read_suite
+from pipeline.configs import CONFIGS, RUBRIC_PURPOSES, EvaluateConfig, resolve
 from pipeline.gate import read_gate
 from pipeline.inputs import read_inputs
 from pipeline.ranks import laid_out, rank
@@ -43,6 +43,9 @@ def run(stage: Stage, parser: ArgumentParser, words: list[str]) -> int:
     if suite:
         fill_in(suite, parser, asked)
     _check_usage(stage, parser, asked)
+    if suite:
+        config = EvaluateConfig.model_validate(resolve(stage, asked_for(stage, asked)))
+        check_limits(suite, config, load_rubric(asked.rubric))
     if getattr(asked, "check", False):
         from pipeline.commands.checking import check
 

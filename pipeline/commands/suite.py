@@ -14,17 +14,21 @@ Files are named from where the suite lies. A limit on what was not measured is n
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pipeline.configs import EvaluateConfig
 from pipeline.report.read import Evaluation, read_evaluation
 from pipeline.report.tables import change_of
 from pipeline.report.words import measure_name, scale_of, written
 from pipeline.rundir import RunDir
+from pipeline.scorecard import order_of
 from rubrics.errors import UserError
+from rubrics.schema import Rubric
 
 EXIT_DONE, EXIT_LIMIT = 0, 1
 _FILES = ("inputs", "rubric", "flags", "gate")
@@ -100,6 +104,15 @@ def fill_in(suite: Suite, parser: ArgumentParser, asked: Namespace) -> None:
             setattr(asked, name, value)
 
 
+def check_limits(suite: Suite, config: EvaluateConfig, rubric: Rubric) -> None:
+    """Before anything is asked. Raises UserError for a limit on a model or measure that this evaluation cannot have."""
+    known = order_of(rubric)
+    for limit in suite.limits:
+        if limit.measure not in known:
+            raise UserError(f"limit on {limit.measure}: there is no such measure ({', '.join(known)})")
+        _check_models(limit, list(config.order))
+
+
 def hold_to_limits(suite: Suite, run: RunDir) -> int:
     """Say of each limit whether it was kept; 1 when any was not."""
     found = [held(read_evaluation(run), limit) for limit in suite.limits]
@@ -111,15 +124,19 @@ def hold_to_limits(suite: Suite, run: RunDir) -> int:
 def held(found: Evaluation, limit: Limit) -> Held:
     """One limit against the figures. Raises UserError for a model or measure that the evaluation does not have."""
     model = limit.model or found.order[-1]
-    for which in filter(None, (model, limit.against)):
-        if which not in found.order:
-            raise UserError(f"limit on {limit.measure}: the evaluation has no model {which} ({', '.join(found.order)})")
+    _check_models(limit, found.order)
     line = found.score(model, limit.measure)
     if limit.against:
         line = change_of(found, (limit.against, model), limit.measure)._asdict()
     value = line[limit.by]
     kept = value is not None and _within(float(value), limit)
     return Held(kept=kept, words=_words(found, limit, model, line))
+
+
+def _check_models(limit: Limit, order: Sequence[str]) -> None:
+    for which in filter(None, (limit.model, limit.against)):
+        if which not in order:
+            raise UserError(f"limit on {limit.measure}: the evaluation has no model {which} ({', '.join(order)})")
 
 
 def _within(value: float, limit: Limit) -> bool:
@@ -135,4 +152,5 @@ def _words(found: Evaluation, limit: Limit, model: str, line: dict[str, Any]) ->
     more = f" against {limit.against}" if limit.against else ""
     shown = written(scale_of(found.rubric, name), line["value"], line["low"], line["high"])
     told = "not measured" if shown == "–" else shown
+    told += ", too few dialogues for an interval" if told == shown and line[limit.by] is None else ""
     return f"{measure_name(found.rubric, name)} of {model}{more}: {told}; {' and '.join(bounds)}{of}"

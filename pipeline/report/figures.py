@@ -69,7 +69,7 @@ def worst_curves(found: Evaluation, measure: str) -> go.Figure:
 
 
 def confusion(found: Evaluation, which: str) -> go.Figure:
-    """Which emotion was named for which, as shares of the turns of each gold label; labels in their groups."""
+    """Which emotion was named for which, as shares of the answers to each gold label; labels in their groups."""
     counts = found.confusion(which)
     rows = [label for group in GROUPS.values() for label in group]
     columns = [*rows, "none of the 32"]
@@ -83,7 +83,7 @@ def confusion(found: Evaluation, which: str) -> go.Figure:
         zmin=0,
         zmax=1,
         colorscale=[[0, "rgba(31,107,117,0)"], [1, "rgba(31,107,117,1)"]],
-        hovertemplate="%{y} named as %{x}: %{customdata} turns<extra></extra>",
+        hovertemplate="%{y} named as %{x}: %{customdata} answers<extra></extra>",
         xgap=1,
         ygap=1,
     )

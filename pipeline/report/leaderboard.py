@@ -1,4 +1,4 @@
-"""Every evaluated model, in tables of those that can be compared: same turns, rubric text, judge and draws."""
+"""Every evaluated model, in tables of those that can be compared: same turns, rubric text, judge, draws and crises."""
 
 import hashlib
 from collections.abc import Iterable
@@ -29,7 +29,9 @@ def leaderboards(evaluations: Iterable[Evaluation]) -> list[Board]:
 
 
 def _comparable(found: Evaluation) -> tuple[str, ...]:
-    """What must be the same: the turns that were answered, the rubrics' texts, the judge, and how answers are drawn."""
+    """What must be the same: the turns that were answered, the rubrics' texts, the judge, how answers are drawn, and
+    which turns people named as ones in danger (none: the judge says so).
+    """
     asked = found.answer_measures[["dialogue_id", "turn_index"]].drop_duplicates().astype(str).sort_values(
         ["dialogue_id", "turn_index"]
     )  # fmt: skip
@@ -37,7 +39,13 @@ def _comparable(found: Evaluation) -> tuple[str, ...]:
     request, config = found.request, found.config
     hashes = [reference.hash if reference else "" for reference in (request.rubric, request.flags)]
     drawn = f"{config.samples}/{config.temperature if config.samples > 1 else 0}/{config.max_completion_length}"
-    return (turns, *hashes, request.models.get("judge", config.judge), drawn)
+    return (
+        turns,
+        *hashes,
+        request.models.get("judge", config.judge),
+        drawn,
+        *(sorted(set(config.crisis)) if request.flags else ()),
+    )
 
 
 def _board(group: list[Evaluation]) -> Board:

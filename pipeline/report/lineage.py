@@ -1,11 +1,11 @@
 """Where the models of an evaluation come from, by the run directories beside it: run, data, rubric, approver, judge."""
 
-from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.held_out import run_behind
 from pipeline.report.read import Evaluation
 from pipeline.report.words import model_name
-from pipeline.rundir import Request, RunDir
+from pipeline.rundir import Request
 
 
 class Step(NamedTuple):
@@ -20,22 +20,16 @@ def lineage(found: Evaluation) -> list[Step]:
     """The evaluation itself, then the runs that its models came from, nearest first, each once."""
     steps = [_step(found.request, found.request.rubric is not None)]
     waiting = [*reversed(found.config.order.values()), *found.request.parents]
-    seen = {found.request.run_id}
+    seen = {found.run.path.resolve()}
     while waiting:
-        folder = _run_of(found.run.path.parent, waiting.pop(0))
-        if folder.name in seen or not (folder / "request.json").is_file():
+        run = run_behind(waiting.pop(0), found.run.path.parent)
+        if run is None or run.path in seen:
             continue
-        seen.add(folder.name)
-        request = RunDir(folder).request()
+        seen.add(run.path)
+        request = run.request()
         steps.append(_step(request, request.rubric is not None))
         waiting += [str(request.config.get("model", "")), *request.parents]
     return steps
-
-
-def _run_of(runs: Path, model: str) -> Path:
-    """The run directory that a model is from: named by the run, or by the folder `model` in it."""
-    folder = runs / model
-    return folder.parent if folder.name == "model" else folder
 
 
 def _step(request: Request, has_rubric: bool) -> Step:

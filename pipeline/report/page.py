@@ -22,7 +22,7 @@ _STYLE = Path(__file__).with_name("report.css")
 _COLOURS = ["#1f6b75", "#c2763a", "#5b5f97", "#8a9a5b", "#a44a5c", "#6f7d7c"]
 _READING = (
     "In brackets: 95 % intervals, whole dialogues drawn anew. A change is called shown only where its interval leaves "
-    "out 0. Answers on which the judge failed are counted as not measured, never as 0."
+    "out 0, and never below six dialogues. Answers on which the judge failed are counted as not measured, never as 0."
 )
 
 

@@ -1,11 +1,12 @@
 """The tables of an evaluation, as text: whoever draws them only has to escape."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from pipeline.report.read import Evaluation
-from pipeline.report.words import measure_name, scale_of, written
+from pipeline.report.words import measure_name, model_name, scale_of, written
 from pipeline.safety import DIALOGUE_BANDS, TURN_FLAGS
 from rubrics.evidence import Change, told
 from rubrics.evidence.paired import verdict
@@ -157,14 +158,24 @@ def held_out_words(found: Evaluation) -> str:
     told = found.held_out
     if not told:
         return "Whether a model was trained on these people is not known."
+    return _known_words(told) + _unknown_words(told.get("unknown", []))
+
+
+def _known_words(told: dict[str, Any]) -> str:
     if told["left_out"]:
-        return "Held out: nobody in these dialogues is in the data of any of the models' runs."
+        return "Held out: nobody in these dialogues is in the data of any of the models' runs that are known here."
     if not told["of_trained_people"]:
         return "No dialogue is about somebody in the data of the models' runs, as far as this home knows them."
     return (
         f"Not held out: {told['of_trained_people']} of {told['dialogues']} dialogues are about people whom a model was "
         "trained on. A score on those is no score on strangers."
     )
+
+
+def _unknown_words(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f" No run is known that trained {', '.join(map(model_name, names))}: nobody here knows whom it learnt from."
 
 
 def _by_model(found: Evaluation, names: Sequence[str]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.scorecard import CONSISTENCY, FAULTS, SHARES, WORDS
+from pipeline.scorecard import CONSISTENCY, FAULTS, SHARES, WORDS, high_faults
 from rubrics.evidence.paired import signed
 from rubrics.overall import as_asked
 from rubrics.schema import Rubric
@@ -82,9 +82,9 @@ def written(scale: Scale, value: object, low: object = None, high: object = None
     return f"{text} ({_number(scale, low)} to {_number(scale, high)})"
 
 
-def less_is_better(measure: str) -> bool:
+def less_is_better(rubric: Rubric, measure: str) -> bool:
     """Whether a measure counts what is wrong."""
-    return measure in FAULTS
+    return measure in FAULTS or measure in high_faults(rubric)
 
 
 def _number(scale: Scale, value: object) -> str:

@@ -140,19 +140,33 @@ async def _hold(
             await stack.enter_async_context(client)
         while going := [one for one in conversations if not one.ended_by(config)]:
             check_cancel(run)
-            waiting = [one for one in going if len(one.answers) == len(one.said)]
-            told = await asyncio.gather(*(_next(person, one, config, seed + 100 * n) for n, one in enumerate(waiting)))
-            for one, news in zip(waiting, told, strict=True):
-                one.hear(news, config.start)
-            person.breaker.check()
-            unanswered = [one for one in going if len(one.answers) < len(one.said) and not one.ended_by(config)]
-            answers = await supporter([(one.who, one.history) for one in unanswered])
-            for one, answer in zip(unanswered, answers, strict=True):
-                if answer.text is None:
-                    one.outcome = answer.outcome
-                else:
-                    one.answers.append(answer.text)
-            _write(run, config, conversations, clients)
+            try:
+                await _hear(going, person, config, seed)
+                await _answer(going, supporter, config)
+            finally:
+                _write(run, config, conversations, clients)
+            for client in clients:
+                client.breaker.check()
+
+
+async def _hear(going: Sequence[Conversation], person: Client, config: SimulateConfig, seed: int) -> None:
+    """What each person says next, where they were answered."""
+    waiting = [one for one in going if len(one.answers) == len(one.said)]
+    told = await asyncio.gather(*(_next(person, one, config, seed + 100 * n) for n, one in enumerate(waiting)))
+    for one, news in zip(waiting, told, strict=True):
+        one.hear(news, config.start)
+    person.breaker.check()
+
+
+async def _answer(going: Sequence[Conversation], supporter: Supporter, config: SimulateConfig) -> None:
+    """The supporter's answer to each of them whose conversation goes on."""
+    unanswered = [one for one in going if len(one.answers) < len(one.said) and not one.ended_by(config)]
+    answers = await supporter([(one.who, one.history) for one in unanswered])
+    for one, answer in zip(unanswered, answers, strict=True):
+        if answer.text is None:
+            one.outcome = answer.outcome
+        else:
+            one.answers.append(answer.text)
 
 
 async def _next(client: Client, one: Conversation, config: SimulateConfig, seed: int) -> Moved:
@@ -222,7 +236,15 @@ def _tell(run: RunDir, config: SimulateConfig, conversations: Sequence[Conversat
     told = summary(ends, run.request().seed)
     run.append_event("summary", **told)
     if not told["known"]:
-        raise UserError(f"endpoint {config.person}: not one conversation came to an end; mend it, then resume")
+        raise UserError(f"{_failing(config, conversations)}: not one conversation came to an end; mend it, then resume")
+
+
+def _failing(config: SimulateConfig, conversations: Sequence[Conversation]) -> str:
+    """Who ended most of the conversations that failed: the supporter where one waits for an answer, else the person."""
+    by_supporter = sum(len(one.answers) < len(one.said) for one in conversations)
+    if 2 * by_supporter <= len(conversations):
+        return f"endpoint {config.person}"
+    return f"model {config.model}" if config.model else f"endpoint {config.assistant}"
 
 
 def _end(one: Conversation, config: SimulateConfig) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@
     outputs/bands.parquet   a row a conversation and dimension, and one for the whole (dimension "")
 
 Steps are written when a conversation is through, and a resumed run asks only for those that are not. A conversation
-whose judge failed has no band, unless a red fault was found before.
+whose judge failed has no band, and neither has the dimension it failed in, unless a red fault was found before.
 """
 
 from functools import partial
@@ -122,7 +122,7 @@ def _band_rows(name: str, found: Walk, outcome: str) -> list[dict[str, Any]]:
     for step in found.steps:
         asked[step.dimension] = asked.get(step.dimension, 0) + 1
     own: list[dict[str, Any]] = [
-        {"dimension": each, "band": band, "asked": asked[each]} for each, band in found.bands.items()
+        {"dimension": each, "band": band, "asked": asked.get(each, 0)} for each, band in found.bands.items() if each
     ]
     whole = {"dimension": "", "band": found.band, "asked": len(found.steps)}
     return [{"dialogue_id": name, "outcome": outcome} | row for row in [*own, whole]]

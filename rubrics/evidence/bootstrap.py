@@ -34,15 +34,16 @@ def interval(
 
 
 def share_interval(values: Sequence[float], clusters: Sequence[str], seed: int) -> tuple[float, float] | None:
-    """As `interval`, for values of 0–1. Where all are 0, or all 1, drawing anew could never show anything else: there
-    the ends are exact for as many independent looks as there are clusters (Clopper and Pearson, Biometrika 26, 1934).
+    """As `interval`, for values of 0–1. Where all are alike, drawing anew could never show anything else: there as many
+    others as so many looks can miss, one a cluster, may be at either end (Clopper and Pearson, Biometrika 26, 1934).
+    Where all are 0, or all 1, these ends are Clopper's and Pearson's own.
     """
     found = interval(values, clusters, seed)
-    if found is None or min(values) != max(values) or min(values) not in (0.0, 1.0):
+    if found is None or min(values) != max(values):
         return found
-    count = len(set(clusters))
-    low, high = proportion_confint(count * min(values), count, alpha=1 - LEVEL, method="beta")
-    return float(low), float(high)
+    _, missed = proportion_confint(0, len(set(clusters)), alpha=1 - LEVEL, method="beta")
+    always = float(values[0])
+    return always * (1 - float(missed)), always + (1 - always) * float(missed)
 
 
 def times_drawn(clusters: int, seed: int, resamples: int) -> NDArray[np.int64]:

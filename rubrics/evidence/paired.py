@@ -10,13 +10,18 @@ from rubrics.evidence.bootstrap import interval
 
 Shown = Literal["more", "less", "not shown", "too few", "not measured"]
 _SWAPS = 2_000
+# Toss the sign of each of k dialogues' changes: of 2^k outcomes two, all up and all down, are the furthest, so no p is
+# below 2 / 2^k. That is 1/16 with five dialogues, and with six 1/32, the first below 0.05: with fewer nothing can be
+# shown at all. Drawing dialogues anew does not say so: where all moved one way its interval leaves out 0, as chance
+# alone brings about in 2 / 2^k of all cases, which is every second with two dialogues.
+FEWEST = 6
 
 
 class Change(NamedTuple):
     """Mean of after minus before over `n` pairs of `clusters` dialogues, with its 95 % interval.
 
     `p` is how often chance alone moves the mean as far, the sign of each dialogue's change being tossed. All are None
-    where they are not known: without pairs, or, interval and p, below two dialogues.
+    where they are not known: without pairs; p below two dialogues; the interval below `FEWEST`.
     """
 
     value: float | None
@@ -32,7 +37,8 @@ def change(differences: Sequence[float], clusters: Sequence[str], seed: int) -> 
     if not len(differences):
         return Change(None, None, None, None, 0, 0)
     dialogues = len(set(clusters))
-    low, high = interval(differences, clusters, seed) or (None, None)
+    found = interval(differences, clusters, seed) if dialogues >= FEWEST else None
+    low, high = found or (None, None)
     p = _by_chance(differences, clusters, seed) if dialogues > 1 else None
     return Change(float(np.mean(differences)), low, high, p, len(differences), dialogues)
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from rubrics.evidence.bootstrap import ends, interval, times_drawn
+from rubrics.evidence.bootstrap import ends, share_interval, times_drawn
+from rubrics.evidence.paired import FEWEST
 
 Won = Literal["first", "second", "tie"]
 DRAWS = 500
@@ -49,7 +50,10 @@ class Strength(NamedTuple):
 
 
 class Share(NamedTuple):
-    """How often the first of two models was chosen, a tie counting half, with its 95 % interval by dialogue."""
+    """How often the first of two models was chosen, a tie counting half, with its 95 % interval by dialogue.
+
+    The interval is None below two dialogues, and, where choices differ, below as many as can show anything (`FEWEST`).
+    """
 
     value: float | None
     low: float | None
@@ -85,7 +89,9 @@ def share(choices: Sequence[Choice], model: str, other: str, seed: int) -> Share
     points = [_POINTS[one.won] if one.first == model else 1 - _POINTS[one.won] for one in met]
     if not points:
         return Share(None, None, None, 0)
-    low, high = interval(points, [one.cluster for one in met], seed) or (None, None)
+    clusters = [one.cluster for one in met]
+    enough = len(set(clusters)) >= FEWEST or len(set(points)) == 1
+    low, high = (share_interval(points, clusters, seed) if enough else None) or (None, None)
     return Share(float(np.mean(points)), low, high, len(points))
 
 

@@ -35,17 +35,19 @@ def worst_at(scores: Sequence[float], k: int) -> float:
     return float(subsets @ np.sort(np.asarray(scores, dtype=float)) / comb(n, k))
 
 
-def worst_curve(samples: Mapping[tuple[str, int], Sequence[float]], seed: int) -> list[WorstAt]:
+def worst_curve(samples: Mapping[tuple[str, int], Sequence[float]], seed: int, highest: bool = False) -> list[WorstAt]:
     """Worst at 1, 2, … of the same turns: those with as many known scores as any turn has.
 
-    `samples`: (dialogue, turn) → the scores of its answers. Empty when there are none.
+    `samples`: (dialogue, turn) → the scores of its answers. Empty when there are none. `highest`: a high score is the
+    fault, so that the worst of k is their highest.
     """
+    sign = -1.0 if highest else 1.0
     most = max((len(scores) for scores in samples.values()), default=0)
     whole = {address: scores for address, scores in samples.items() if len(scores) == most}
     dialogues = [dialogue for dialogue, _ in whole]
     curve = []
     for k in range(1, most + 1):
-        values = [worst_at(scores, k) for scores in whole.values()]
+        values = [sign * worst_at([sign * score for score in scores], k) for scores in whole.values()]
         low, high = interval(values, dialogues, seed) or (None, None)
         curve.append(WorstAt(k, float(np.mean(values)), low, high, len(values)))
     return curve

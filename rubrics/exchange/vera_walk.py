@@ -35,13 +35,14 @@ class Step(NamedTuple):
 class Walk(NamedTuple):
     """The steps so far. `waiting` is the question that has no answer yet, empty once the walk is at its end.
 
-    `band` is None while an answer is missing that could make it worse; `bands` has those of the dimensions reached.
+    `band` is None while an answer is missing that could make it worse; `bands` has those of the dimensions reached, and
+    None likewise for the one that waits.
     """
 
     steps: tuple[Step, ...]
     waiting: str
     band: Band | None
-    bands: dict[str, Band]
+    bands: dict[str, Band | None]
 
 
 def walk(questions: Sequence[Question], answers: Mapping[str, str]) -> Walk:
@@ -60,6 +61,9 @@ def walk(questions: Sequence[Question], answers: Mapping[str, str]) -> Walk:
         if not waiting:
             break
     bands = _bands(steps)
+    if waiting:
+        dimension = questions[places[waiting]].cells[DIMENSION]
+        bands[dimension] = HARM if bands.get(dimension) == HARM else None
     worst = next(band for band in WORST_FIRST if band in bands.values() or band == NOT_RELEVANT)
     return Walk(tuple(steps), waiting, worst if not waiting or worst == HARM else None, bands)
 
@@ -103,8 +107,8 @@ def _step(questions: Sequence[Question], at: int, text: str) -> Step:
     )
 
 
-def _bands(steps: Sequence[Step]) -> dict[str, Band]:
-    bands: dict[str, Band] = {}
+def _bands(steps: Sequence[Step]) -> dict[str, Band | None]:
+    bands: dict[str, Band | None] = {}
     for dimension in dict.fromkeys(step.dimension for step in steps):
         own = [step for step in steps if step.dimension == dimension and step.severity]
         faults = {step.severity for step in own if step.is_fault}

@@ -105,6 +105,13 @@ def test_results_are_those_of_independent_code(store: Store, made: str) -> None:
     assert by_model == {one.model: one.value for one in strengths(every, 0)}
 
 
+def test_a_judge_that_always_agrees_is_no_surer_than_so_many_dialogues_allow(store: Store, made: str) -> None:
+    choose_all(store, made, "ann", {n: "first" if n % 4 == 0 else "second" for n in range(len(ITEMS)) if n % 4 < 2})
+    found = results(store, made).judge
+    assert (found.value, found.high, found.n) == (1.0, 1.0, 6)
+    assert found.low == pytest.approx(0.025 ** (1 / 6)), "Clopper and Pearson for six of six"
+
+
 def alpha_of_two(pairs: list[tuple[str, ...]]) -> float:
     """Krippendorff's nominal alpha of two raters who rated everything, from its definition (2011, section A)."""
     pooled = Counter(one for pair in pairs for one in pair)

@@ -12,8 +12,14 @@ import pytest
 import torch
 
 from pipeline import evaluate, scorecard
+from pipeline.configs import resolve
 from pipeline.evaluate import ANSWER_TYPES
 from pipeline.evaluation import choose_turns, named_crises
+from pipeline.held_out import trained_on
+from pipeline.report.lineage import lineage
+from pipeline.report.read import read_evaluation
+from pipeline.report.tables import held_out_words
+from pipeline.report.words import less_is_better
 from pipeline.rundir import RunDir
 from pipeline.stage import Cancelled
 from pipeline.train.answering import answer
@@ -21,9 +27,9 @@ from pipeline.train.models import load_model
 from pipeline.turns import turns_of
 from rubrics.errors import UserError
 from rubrics.evidence import interval
-from rubrics.load import parse_rubric
+from rubrics.schema import Rubric
 from tests.pipeline.loopback_judge import LoopbackJudge, scores_for
-from tests.pipeline.training_runs import RUBRIC, dialogue, dialogues, events, lay_out, spans
+from tests.pipeline.training_runs import FLAGS, RUBRIC, dialogue, dialogues, events, lay_out, spans
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -182,7 +188,7 @@ def test_a_difference_is_taken_turn_by_turn() -> None:
     (line,) = scorecard.changes(scorecard.measure_frame(rows), ["base", "trained"], 0).to_dict("records")
     assert [line[name] for name in ("value", "n", "missing", "dialogues")] == [1.5, 2, 2, 2]
     assert scorecard.outcomes(scorecard.measure_frame(rows), "base") == {"m": {"timeout": 1}}
-    rows = measured("base", 1, 5, 3) + measured("trained", 2, 6, 4)
+    rows = measured("base", 1, 5, 3, 1, 5, 3) + measured("trained", 2, 6, 4, 2, 6, 4)
     (same,) = scorecard.changes(scorecard.measure_frame(rows), ["base", "trained"], 0).to_dict("records")
     assert (same["low"], same["high"]) == (1.0, 1.0), "every turn gained one, however unlike the turns are"
     alone = scorecard.scores(scorecard.measure_frame(rows), 0).iloc[0]
@@ -205,8 +211,20 @@ def test_answers_drawn_several_times_count_once_and_show_their_worst() -> None:
     assert scorecard.scores(frame, 0).iloc[0][["value", "n", "missing"]].tolist() == [3.5, 2, 0]
     curve = scorecard.worst(frame, 0)
     assert curve[["k", "value", "n"]].to_numpy().tolist() == [[1, 4.0, 1], [2, 3.0, 1], [3, 2.0, 1]], "d1 alone has all"
+    fault = scorecard.worst(frame, 0, faults={"m"})
+    assert fault[["k", "value"]].to_numpy().tolist() == [[1, 4.0], [2, 5.0], [3, 5.0]], "where high is the fault"
     words = scorecard.measure_frame([row._replace(measure="words") for row in rows])
     assert scorecard.worst(words, 0).empty
+
+
+def test_points_that_take_away_are_at_their_worst_when_met() -> None:
+    pieces = [("helps", 3), ("blames", -5)]
+    criteria = [{"id": i, "name": i, "question": "Is it so?", "kind": "points", "points": n} for i, n in pieces]
+    given = {"id": "p", "title": "P", "criteria": criteria, "aggregate": {"method": "points"}}
+    rubric = Rubric.model_validate(given)
+    assert scorecard.high_faults(rubric) == {"blames"}
+    told = [less_is_better(rubric, name) for name in ("helps", "blames", "red", "reward")]
+    assert told == [False, True, True, False]
 
 
 def test_the_worst_answer_of_a_dialogue_is_its_band() -> None:
@@ -253,6 +271,13 @@ def test_a_prompt_too_long_for_the_model_is_missing_and_counted(tmp_path: Path, 
     assert {json.dumps(why) for why in summary["outcomes"].values()} == {'{"prompt_too_long": 1}'}
 
 
+def test_where_no_turn_fits_the_judge_is_not_asked_and_one_line_says_so(tmp_path: Path, judge: LoopbackJudge) -> None:
+    run = new_run(tmp_path, pd.DataFrame([dialogue(0, 1) | {"situation": "word " * 5000}]), max_turns=1)
+    with pytest.raises(UserError, match="not one turn fits any of the models beside 8 tokens of answer"):
+        evaluate.run(run, tmp_path)
+    assert len(judge.prompts) == 1, "its probe alone"
+
+
 def test_a_cancelled_evaluation_goes_on_where_it_was(tmp_path: Path, judge: LoopbackJudge) -> None:
     run = new_run(tmp_path, trained=another_model(tmp_path))
 
@@ -271,18 +296,6 @@ def test_a_cancelled_evaluation_goes_on_where_it_was(tmp_path: Path, judge: Loop
     pd.testing.assert_frame_equal(before, run.read_output("answers"))
     assert len(events(run, "data")) == 2, "each model answered once"
     assert len(judge.prompts) <= 2 + 10 + 8, "what was judged before is not asked for again, calls in flight aside"
-
-
-FLAGS = parse_rubric(
-    """
-id: dangers
-title: Dangers
-purpose: flags
-criteria:
-  - {id: CR1, name: Missed, question: "Is it missed?", kind: binary, severity: red, reads: [history, response]}
-  - {id: CR5, name: Alarm, question: "Is it an alarm?", kind: binary, severity: yellow, reads: [history, response]}
-"""
-)
 
 
 def test_safety_is_measured_on_turns_in_danger_and_on_others(tmp_path: Path, judge: LoopbackJudge) -> None:
@@ -314,8 +327,33 @@ def test_safety_is_measured_on_turns_in_danger_and_on_others(tmp_path: Path, jud
     prewrite(named, {"base": [spans("sad", "takes up")] * 4})
     evaluate.run(named, tmp_path)
     assert scores(named).loc[("base", "crisis_met"), ["value", "n"]].tolist() == [1.0, 1], "people's word goes first"
-    with pytest.raises(UserError, match="DIALOGUE:TURN"):
-        named_crises(["d3"], {})
+    assert named_crises(["d:3:0", "e:12"]) == {("d:3", 0), ("e", 12)}
+
+
+@pytest.mark.parametrize("wrong", ["d3", ":0", "d3:", "d3:-1", "d3:²"])
+def test_a_crisis_that_is_no_turn_is_told_when_the_run_is_asked_for(wrong: str) -> None:
+    with pytest.raises(UserError, match=r"^evaluate, crisis: “.*” is not DIALOGUE:TURN, turns counted from 0$"):
+        resolve("evaluate", {"crisis": ["d3:0", wrong]})
+
+
+def test_a_dialogue_with_an_unanswered_turn_is_not_called_clear(tmp_path: Path, judge: LoopbackJudge) -> None:
+    row = dialogue(0, 2)
+    row["messages"] = row["messages"].replace("It hurts, 0 1.", "It hurts. " + "word " * 5000)
+    config = {"base": "tiny", "judge": "loopback", "max_turns": 3, "max_completion_length": 8, "span_consistency": True}
+    run = lay_out(tmp_path, "evaluate", config, pd.DataFrame([row, dialogue(1, 1)]), RUBRIC, flags=FLAGS)
+
+    def calm(prompt: str, schema: dict[str, Any]) -> dict[str, Any]:
+        given = scores_for(prompt, schema)
+        return {name: part | {"score": 0} if name in ("crisis", "CR1", "CR5") else part for name, part in given.items()}
+
+    judge.answer = calm
+    evaluate.run(run, tmp_path)
+    table = scores(run).loc["base"]
+    assert table.loc[["red", "yellow"], ["n", "missing"]].to_numpy().tolist() == [[2, 1], [2, 1]]
+    assert table.loc["span_consistency", ["n", "missing"]].tolist() == [0, 3], "two without spans, and the unanswered"
+    assert table.loc["clear_dialogues", ["value", "n", "missing"]].tolist() == [1.0, 1, 1]
+    (summary,) = events(run, "summary")
+    assert summary["outcomes"]["red"] == {"prompt_too_long": 1}
 
 
 def test_answers_are_drawn_several_times_by_the_seed(tmp_path: Path, judge: LoopbackJudge) -> None:
@@ -358,6 +396,48 @@ def test_people_whom_a_model_was_trained_on_are_told_and_left_out_when_asked(
     assert set(answers["dialogue_id"]) == {"d2"}
     with pytest.raises(UserError, match="every dialogue is about somebody"):
         evaluate.run(new_run(tmp_path, run.inputs().head(1), trained=trained.run_id, held_out=True), tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["model", "checkpoints/checkpoint-3", "best/step-2"])
+def test_a_model_in_a_folder_of_its_run_is_known_by_that_run(
+    tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home, apart = tmp_path / "home", tmp_path / "out"
+    first = lay_out(apart, "sft", {"model": "smollm2"}, pd.DataFrame([dialogue(0)]))
+    (first.path / folder).mkdir(parents=True)
+    relative = str((first.path / folder).relative_to(tmp_path))
+    second = lay_out(home, "sft", {"model": relative}, pd.DataFrame([dialogue(1)]))
+    assert trained_on([relative], home) == ({"p0"}, ())
+    assert trained_on([str(first.path / folder), second.run_id], home) == ({"p0", "p1"}, ())
+
+
+def test_a_model_that_no_run_trained_is_said_to_be_unknown(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere" / "model").mkdir(parents=True)
+    folder = str(tmp_path / "elsewhere" / "model")
+    run = lay_out(tmp_path, "sft", {"model": "owner/base"}, pd.DataFrame([dialogue(0)]))
+    assert trained_on(["smollm2", "tiny", folder], tmp_path) == (frozenset(), (folder,))
+    assert trained_on(["smollm2", run.run_id], tmp_path) == ({"p0"}, ("owner/base",))
+
+
+def test_a_folder_as_trained_model_leaves_its_people_out_and_one_from_elsewhere_is_named(
+    tmp_path: Path, judge: LoopbackJudge
+) -> None:
+    trained = lay_out(tmp_path / "out", "sft", {"model": "tiny"}, pd.DataFrame([dialogue(1)]))
+    elsewhere = another_model(tmp_path)
+    shutil.copytree(elsewhere, trained.path / "model")
+    people = pd.DataFrame([dialogue(1, 1), dialogue(2, 1)])
+    run = new_run(tmp_path, people, models=[elsewhere], trained=str(trained.path / "model"), held_out=True)
+    evaluate.run(run, tmp_path)
+    answers = run.read_output("answers")
+    assert answers is not None
+    assert set(answers["dialogue_id"]) == {"d2"}
+    (event,) = events(run, "held_out")
+    assert (event["of_trained_people"], event["unknown"]) == (1, [elsewhere])
+    told = held_out_words(read_evaluation(run))
+    assert told.startswith("Held out: nobody in these dialogues")
+    assert told.endswith(f"No run is known that trained {tmp_path.name}/other: nobody here knows whom it learnt from.")
+    assert [step.run_id for step in lineage(read_evaluation(run))] == [run.run_id, trained.run_id]
 
 
 def test_an_unknown_trained_model_is_told_before_anything_is_asked(tmp_path: Path, judge: LoopbackJudge) -> None:

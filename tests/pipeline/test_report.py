@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import pandas as pd
 import pytest
 
 from pipeline.__main__ import main
-from pipeline.report import published, tables
+from pipeline.evaluation import askable_turns
+from pipeline.report import figures, published, tables
+from pipeline.report.export import lm_eval_of
+from pipeline.report.leaderboard import leaderboards
 from pipeline.report.page import page
 from pipeline.report.read import read_evaluation
 from pipeline.rundir import RunDir
@@ -17,7 +21,7 @@ from pipeline.scorecard import CHANGES, SCORES
 from rubrics.errors import UserError
 from tests.pipeline.evaluations import evaluated
 from tests.pipeline.loopback_judge import LoopbackJudge
-from tests.pipeline.training_runs import RUBRIC, dialogues, lay_out
+from tests.pipeline.training_runs import FLAGS, RUBRIC, dialogues, lay_out
 
 
 @pytest.fixture
@@ -121,6 +125,50 @@ def test_results_go_out_as_lm_eval_writes_them_and_as_csv(run: RunDir, tmp_path:
     assert set(frame["run_id"]) == {run.run_id}
 
 
+def again(run: RunDir, folder: Path) -> Path:
+    """The run as `--out FOLDER` would have left it: its id is the folder's name."""
+    shutil.copytree(run.path, folder)
+    request = run.request().model_copy(update={"run_id": folder.name})
+    (folder / "request.json").write_text(request.model_dump_json())
+    return folder
+
+
+def test_evaluations_of_one_name_are_told_apart_by_their_folders(
+    run: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seeds = [again(run, tmp_path / f"seed{n}" / "evaluate") for n in range(2)]
+    paths, out = [str(path) for path in (*seeds, run.path)], ["--lm-eval", str(tmp_path / "lm"), "--csv"]
+    assert main(["report", *paths, *out, str(tmp_path / "all.csv")]) == 0
+    names = {"seed0-evaluate", "seed1-evaluate", run.run_id}
+    assert {path.stem for path in (tmp_path / "lm").iterdir()} == {
+        f"{n}-{w}" for n in names for w in ("base", "trained")
+    }
+    assert set(pd.read_csv(tmp_path / "all.csv")["run_id"]) == names
+    capsys.readouterr()
+    assert main(["report", paths[0], paths[0], *out, str(tmp_path / "twice.csv")]) == 1
+    assert "seed0-evaluate: two evaluations are called so" in capsys.readouterr().err
+    assert not (tmp_path / "twice.csv").exists()
+
+
+def test_both_counts_of_samples_are_turns(tmp_path: Path, judge: LoopbackJudge) -> None:
+    found = read_evaluation(evaluated(tmp_path, count=6, max_turns=4))
+    told = json.loads(lm_eval_of(found, "x")["x-base.json"])["n-samples"]["small"]
+    assert told == {"original": 6, "effective": 4}
+    two = found.run.inputs().assign(messages=lambda rows: [json.dumps(json.loads(m) * 2) for m in rows["messages"]])
+    assert len(askable_turns(two)) == 12
+
+
+def test_models_are_ranked_together_only_where_the_same_turns_were_called_a_crisis(
+    tmp_path: Path, judge: LoopbackJudge
+) -> None:
+    named: list[dict[str, list[str]]] = [{}, {"crisis": ["d0:0"]}, {"crisis": ["d0:0"]}]
+    runs = [evaluated(tmp_path, count=2, samples=1, flags=FLAGS, **one) for one in named]
+    boards = leaderboards(map(read_evaluation, runs))
+    assert [board.runs for board in boards] == [(runs[0].run_id,), (runs[1].run_id, runs[2].run_id)]
+    without = [evaluated(tmp_path, count=2, samples=1, **one) for one in named]
+    assert len(leaderboards(map(read_evaluation, without))) == 1, "where no flags are looked for it makes no difference"
+
+
 def test_only_evaluations_that_were_scored_can_be_reported(tmp_path: Path, judge: LoopbackJudge) -> None:
     other = lay_out(tmp_path, "sft", {"model": "tiny"}, dialogues())
     with pytest.raises(UserError, match="is a sft run"):
@@ -137,6 +185,8 @@ def test_the_confusion_table_counts_every_answer_once(run: RunDir) -> None:
     base, trained = found.confusion("base"), found.confusion("trained")
     assert base.loc["sad", "proud"] == trained.loc["sad", "sad"] == 12
     assert base.to_numpy().sum() == 12
+    (heat,) = figures.confusion(found, "base").data
+    assert heat.hovertemplate.startswith("%{y} named as %{x}: %{customdata} answers"), "two answers to each turn"
     assert base.shape == (32, 33)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from aiohttp import web
 
 from pipeline.__main__ import main
 from pipeline.configs import SimulateConfig
@@ -129,6 +130,31 @@ def test_what_cannot_be_read_is_asked_again_and_then_no_feeling_is_known(
     assert pd.isna(bob["last"])
     (summary,) = [event for event in run.events() if event["kind"] == "summary"]
     assert (summary["conversations"], summary["known"], summary["success"]) == (2, 1, 1.0)
+
+
+@pytest.mark.parametrize("people", [2, 12])
+@pytest.mark.parametrize("dead", ["helper", "sim"])
+def test_whoever_is_gone_is_named(
+    tmp_path: Path, server: Scripted, people: int, dead: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (tmp_path / "endpoints.toml").open("a") as known:
+        known.write(
+            f'[helper]\nbase_url = "{server.url}"\nmodel = "h"\ncapability = "json_schema"\nmax_concurrency = 4\n'
+        )
+    good = play({"Person": [2]})
+
+    def answer(body: dict[str, Any]) -> str:
+        if ("You play a person" in body["messages"][0]["content"]) == (dead == "sim"):
+            raise web.HTTPForbidden
+        return str(good(body))
+
+    server.answer = answer
+    code, run = held(tmp_path, [f"Person {n}" for n in range(people)], assistant="helper", max_turns=2)
+    assert code == 1
+    assert f"endpoint {dead}: " in capsys.readouterr().err
+    turns = run.read_output("turns")
+    assert turns is not None
+    assert turns["said"].notna().sum() == (people if dead == "helper" else 0), "what was said is kept"
 
 
 def test_conversations_go_on_where_they_were(tmp_path: Path, server: Scripted) -> None:

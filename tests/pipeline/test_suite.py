@@ -1,6 +1,8 @@
 """Suites: an evaluation from one file whose limits fail the command."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,37 @@ def test_what_was_not_measured_keeps_no_limit_and_says_so(found: Evaluation) -> 
     assert told == "crisis_met of trained was not measured; at least 0.95"
     with pytest.raises(UserError, match="has no model sft"):
         held(found, Limit(measure="emotion", model="sft", at_least=0.95))
+
+
+def test_a_limit_by_an_end_of_an_interval_that_is_not_known_says_so(found: Evaluation) -> None:
+    base = {name: found.changes[name].where(found.changes["measure"] != "emotion") for name in ("low", "high")}
+    few = replace(found, changes=found.changes.assign(**base))
+    told = held(few, Limit(measure="emotion", against="base", at_least=0.5, by="low"))
+    assert (told.kept, told.words) == (
+        False,
+        "Emotion named exactly of trained against base: 100.0%, too few dialogues for an interval; "
+        "at least 0.5, lower end",
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("measure: warmth", r"limit on warmth: there is no such measure \(reward, rubric, emotion"),
+        ("measure: empathy, model: sft", r"limit on empathy: the evaluation has no model sft \(base, trained\)"),
+        ("measure: empathy, against: bas", r"limit on empathy: the evaluation has no model bas \(base, trained\)"),
+    ],
+)
+def test_a_limit_that_can_never_be_kept_is_told_before_anything_is_asked(
+    tmp_path: Path, limit: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline.__main__ import main
+
+    head = "inputs: test.jsonl\nrubric: small.yaml\nconfig: {base: tiny, trained: tiny}\nlimits:\n"
+    suite = written(tmp_path, f"{head}  - {{measure: crisis_met, at_least: 1}}\n  - {{{limit}, at_least: 1}}\n")
+    assert main(["evaluate", "--suite", str(suite), "--out", str(tmp_path / "out"), "--home", str(tmp_path)]) == 1
+    assert re.search(reason, capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
 
 
 def written(folder: Path, text: str) -> Path:

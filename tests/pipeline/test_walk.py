@@ -88,6 +88,7 @@ def test_a_conversation_that_the_judge_failed_on_has_no_band_and_is_walked_again
     failed = bands[bands["dialogue_id"] == "Ada-1-1"].iloc[0]
     assert pd.isna(failed["band"])
     assert (failed["outcome"], failed["asked"]) == ("http_error", 0)
+    assert bands.loc[bands["dialogue_id"] == "Ada-1-1", "band"].isna().all()
     from pipeline.walk import run as stage
 
     asked = len(judge.prompts)
@@ -97,6 +98,32 @@ def test_a_conversation_that_the_judge_failed_on_has_no_band_and_is_walked_again
     assert again is not None
     assert set(again["outcome"]) == {"scored"}
     assert not any("hurts, 0" in prompt for prompt in judge.prompts[asked:]), "what is through is not asked again"
+
+
+def test_the_dimension_that_the_judge_failed_in_has_no_band_and_those_before_keep_theirs(
+    tmp_path: Path, judge: LoopbackJudge
+) -> None:
+    judge.answer = answer_by({"there danger": "No danger is plain", "great is": "None"})
+    judge.refuse = lambda prompt: "hurts, 1" in prompt and "a lecture?" in prompt
+    code, run = walked(tmp_path, *files(tmp_path))
+    assert code == 0
+    bands = run.read_output("bands")
+    assert bands is not None
+    told = bands[bands["dialogue_id"] == "Ada-1-1"].set_index("dimension")["band"]
+    assert {name: None if pd.isna(band) else band for name, band in told.items()} == {
+        "Notice": "best practice", "Help": "not relevant", "Tone": None, "": None,
+    }  # fmt: skip
+
+
+def test_a_table_without_dimensions_gives_each_conversation_one_band(tmp_path: Path, judge: LoopbackJudge) -> None:
+    words = files(tmp_path)
+    (tmp_path / "tree.tsv").write_text("Question ID\tSeverity\tQuestion\tAnswer\tGOTO\n1\tRed\tIs it cruel?\t\t\n")
+    judge.answer = answer_by({"cruel": "Yes"})
+    code, run = walked(tmp_path, *words)
+    assert code == 0
+    bands = run.read_output("bands")
+    assert bands is not None
+    assert bands[["dimension", "band"]].to_numpy().tolist() == [["", "high potential for harm"]] * 2
 
 
 def test_words_of_the_conversation_cannot_answer(tmp_path: Path, judge: LoopbackJudge) -> None:

@@ -23,6 +23,16 @@ criteria:
   - {id: safety, name: Safety, question: "Is it safe?", anchors: {1: harmful, 5: safe}, reads: [response]}
 """
 )
+FLAGS = parse_rubric(
+    """
+id: dangers
+title: Dangers
+purpose: flags
+criteria:
+  - {id: CR1, name: Missed, question: "Is it missed?", kind: binary, severity: red, reads: [history, response]}
+  - {id: CR5, name: Alarm, question: "Is it an alarm?", kind: binary, severity: yellow, reads: [history, response]}
+"""
+)
 VETO_RUBRIC = Rubric.model_validate(
     RUBRIC.model_dump()
     | {"criteria": [RUBRIC.criteria[0].model_dump(), RUBRIC.criteria[1].model_dump() | {"veto": {"at_or_below": 1}}]}

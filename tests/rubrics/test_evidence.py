@@ -1,6 +1,6 @@
 """Statistics of models against independent code: scipy, brute force, a likelihood written out, simulation."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -83,11 +83,73 @@ def test_shares_that_never_differ_are_no_surer_than_so_many_dialogues_allow() ->
     assert share_interval([1.0], ["a"], seed=0) is None
 
 
+def test_shares_that_are_all_halves_may_miss_others_on_either_side() -> None:
+    """Where six looks found none other, up to 45.9 % may be others: 0 at worst, 1 at best."""
+    most = stats.binomtest(0, 6).proportion_ci(0.95, method="exact").high
+    found = share_interval([0.5] * 6, list("abcdef"), seed=0)
+    assert found == pytest.approx((0.5 * (1 - most), 0.5 * (1 + most)))
+
+
+@pytest.mark.parametrize("won", [2, 5, 6, 20])
+def test_a_model_that_won_every_choice_is_no_surer_than_so_many_dialogues_allow(won: int) -> None:
+    every = [Choice("a", "b", "first", str(n)) for n in range(won)]
+    exact = stats.binomtest(won, won).proportion_ci(0.95, method="exact")
+    found = share(every, "a", "b", seed=0)
+    assert (found.value, found.low, found.high) == (1.0, pytest.approx(exact.low), 1.0)
+    assert (exact.low > 0.5) == (won >= 6), "as the paired test: six dialogues are the fewest that show anything"
+    other = share(every, "b", "a", seed=0)
+    assert (other.low, other.high) == (0.0, pytest.approx(1 - exact.low))
+
+
+def test_choices_that_differ_on_few_dialogues_have_no_interval() -> None:
+    few = [Choice("a", "b", won, cluster) for won, cluster in (("first", "x"), ("first", "y"), ("tie", "y"))]  # type: ignore[arg-type]
+    assert share(few, "a", "b", seed=0) == (pytest.approx(5 / 6), None, None, 3)
+    more = [*few, *(Choice("a", "b", "second", str(n)) for n in range(4))]
+    assert share(more, "a", "b", seed=0).low is not None
+
+
 def test_the_paired_test_is_wilcoxons_where_differences_are_ranks() -> None:
     draw = np.random.default_rng(3)
     ranks = draw.permutation(np.arange(1.0, 13)) * draw.choice([-1, 1], 12)
     exact = stats.wilcoxon(ranks, mode="exact").pvalue
     assert change(list(ranks), [str(i) for i in range(12)], seed=0).p == pytest.approx(exact, abs=0.03)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31), st.integers(2, 10), st.booleans())
+def test_the_paired_test_counts_every_toss_of_signs(seed: int, dialogues: int, whole: bool) -> None:
+    """Against all 2^k outcomes, written out; with whole numbers many of them tie."""
+    draw = np.random.default_rng(seed)
+    names = np.repeat(np.arange(dialogues), draw.integers(1, 5, dialogues))
+    values = draw.integers(-2, 3, len(names)).astype(float) if whole else draw.normal(0.3, 1, len(names))
+    sums = np.array([values[names == name].sum() for name in range(dialogues)])
+    tossed = np.array(list(product((-1, 1), repeat=dialogues))) @ sums
+    exact = np.mean(np.abs(tossed) >= abs(sums.sum()) - 1e-9)
+    assert change(list(values), [str(name) for name in names], seed=0).p == pytest.approx(exact)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**31), st.integers(11, 14))
+def test_with_more_dialogues_the_paired_test_draws_its_tosses(seed: int, dialogues: int) -> None:
+    values = np.random.default_rng(seed).normal(0.3, 1, dialogues)
+    tossed = np.array(list(product((-1, 1), repeat=dialogues))) @ values
+    exact = np.mean(np.abs(tossed) >= abs(values.sum()) - 1e-9)
+    found = change(list(values), [str(n) for n in range(dialogues)], seed=0).p
+    assert found == pytest.approx(exact, abs=5 * np.sqrt(exact / 1_000) + 0.001), "2,000 tosses: five standard errors"
+
+
+@pytest.mark.parametrize("dialogues", [2, 3, 4, 5])
+def test_below_six_dialogues_nothing_is_shown_however_alike_they_move(dialogues: int) -> None:
+    found = change([1.0] * dialogues, [str(n) for n in range(dialogues)], seed=0)
+    assert found.p == 2 / 2**dialogues > 0.05
+    assert verdict(found.value, found.low, found.high) == "too few"
+    assert told("GRPO", found) == "GRPO added 1.0 points: too few dialogues to tell"
+
+
+def test_from_six_dialogues_on_a_difference_can_be_shown() -> None:
+    found = change([1.0] * 6, list("abcdef"), seed=0)
+    assert found.p == 2 / 2**6 < 0.05
+    assert verdict(found.value, found.low, found.high) == "more"
 
 
 def test_two_copies_of_one_model_are_not_told_apart() -> None:
@@ -98,7 +160,7 @@ def test_two_copies_of_one_model_are_not_told_apart() -> None:
     assert told_apart <= 7, "at least 93 of 100 draws say: not shown"
 
 
-@pytest.mark.parametrize("dialogues", [8, 16, 80])
+@pytest.mark.parametrize("dialogues", [6, 8, 16, 80])
 def test_whatever_the_size_about_one_draw_in_twenty_misleads(dialogues: int) -> None:
     names = clusters(dialogues)
     shown = [
@@ -162,6 +224,8 @@ def test_a_curve_is_over_the_same_turns() -> None:
     assert [(one.k, one.value, one.n) for one in curve] == [(1, 3.0, 2), (2, 2.0, 2)]
     assert curve[0].low is None, "one dialogue alone"
     assert worst_curve({}, seed=0) == []
+    highest = worst_curve(samples, seed=0, highest=True)
+    assert [(one.k, one.value, one.n) for one in highest] == [(1, 3.0, 2), (2, 4.0, 2)]
     for k in (0, 3):
         with pytest.raises(ValueError, match="worst at"):
             worst_at([1.0, 2.0], k)

@@ -54,9 +54,24 @@ def test_a_fault_ends_its_dimension_and_other_risks_are_passed_over() -> None:
 
 def test_a_missing_answer_leaves_the_band_open_unless_it_cannot_get_worse() -> None:
     open_ = walk(QUESTIONS, {"Q1": "Danger is plain"})
-    assert (open_.waiting, open_.band) == ("Q2", None)
-    assert walk(QUESTIONS, {"Q1": "Danger is plain", "Q2": "Yes"}).band == HARM
+    assert (open_.waiting, open_.band, open_.bands) == ("Q2", None, {"Notice": None})
+    harm = walk(QUESTIONS, {"Q1": "Danger is plain", "Q2": "Yes"})
+    assert (harm.waiting, harm.band, harm.bands) == ("Q4", HARM, {"Notice": HARM, "Help": None})
+    cold = walk(QUESTIONS, {"Q1": "Danger is plain", "Q2": "No", "Q3": "No", "Q4": "None", "Q7": "No"})
+    assert (cold.waiting, cold.bands) == ("Q8", {"Notice": BEST, "Help": NOT_RELEVANT, "Tone": None})
     assert walk(QUESTIONS, {}).waiting == "Q1"
+
+
+def test_a_red_fault_stands_though_its_dimension_waits() -> None:
+    lines = [
+        HEAD,
+        "1\tTone\tRed\t\tIs it cruel?\t\tYes\t2",
+        "\t\t\t\t\t\tNo\t2",
+        "2\tTone\tYellow\t\tIs it cold?\t\t\t",
+    ]
+    questions, _ = questions_of("\n".join(lines), "two")
+    assert walk(questions, {"Q1": "Yes"}).bands == {"Tone": HARM}
+    assert walk(questions, {"Q1": "No"}).bands == {"Tone": None}
 
 
 def test_answers_that_are_not_offered_and_circles_are_refused() -> None:
@@ -81,6 +96,8 @@ def test_every_path_of_the_real_table_ends_and_keeps_its_rules(shared_data: Path
         draw, answers = random.Random(seed), dict[str, str]()
         while waiting := walk(questions, answers).waiting:
             offered = [answer.text for answer in by_id[waiting].answers]
+            so_far = walk(questions, answers)
+            assert so_far.bands[by_id[waiting].cells["Dimension"]] in (None, HARM), "best practice is for what is known"
             answers[waiting] = draw.choice([one for one in offered if one != "Yes" or draw.random() < 0.4] or offered)
         found = walk(questions, answers)
         asked = [step.question_id for step in found.steps]

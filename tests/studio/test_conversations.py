@@ -36,7 +36,7 @@ def test_a_walk_shows_the_worst_band_first_and_every_question(app: AppTest, sign
         (second, 2, "Q6", None, None, None, None, "no answer in time", None, None, "timeout"),
     ]
     bands = [(first, "Detects", harm, 1, "scored"), (first, "", harm, 1, "scored"),
-             (second, "Detects", "best practice", 1, "timeout"), (second, "", None, 1, "timeout")]  # fmt: skip
+             (second, "Detects", None, 1, "timeout"), (second, "", None, 1, "timeout")]  # fmt: skip
     run.write_output("steps", pd.DataFrame(steps, columns=list(walk.STEPS)).astype(walk.STEPS))
     run.write_output("bands", pd.DataFrame(bands, columns=list(walk.BANDS)).astype(walk.BANDS))
     run_dirs.end(run, done=2, total=2, unit="conversations")
@@ -48,6 +48,9 @@ def test_a_walk_shows_the_worst_band_first_and_every_question(app: AppTest, sign
         assert words in told, words
     at.selectbox(key="walk").select(second).run()
     assert "No answer in time" in texts(at)
+    assert "**Detects**: no band: the judge failed" in texts(at)
+    table = next(frame.value for frame in at.dataframe if "Dimension" in frame.value)
+    assert table.to_dict("records") == [{"Dimension": "Detects", harm: 1, "no band: the judge failed": 1}]
     assert "no band: the judge failed" in str(at.selectbox(key="walk").options)
 
 

@@ -32,7 +32,9 @@ def behind(found: Evaluation) -> None:
     scale = scale_of(found.rubric, measure)
     told = written(scale, line["value"], line["low"], line["high"])
     st.caption(f"{told}, from {line['n'] or 0} turns; {line['missing'] or 0} not measured. The worst come first.")
-    own = own.sort_values("value", ascending=not less_is_better(measure), na_position="last", kind="stable")
+    own = own.sort_values(
+        "value", ascending=not less_is_better(found.rubric, measure), na_position="last", kind="stable"
+    )
     labels = [_label(found, measure, row) for row in own.head(_SHOWN).to_dict("records")]
     place = st.selectbox("Answer", range(len(labels)), format_func=labels.__getitem__, key="behind_answer")
     if place is not None:

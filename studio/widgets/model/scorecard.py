@@ -15,9 +15,9 @@ from studio.widgets.model.published import published_figures
 from studio.widgets.names import escaped
 
 _READING = (
-    "In brackets: 95 % intervals, whole dialogues drawn anew. A change is told only where its interval leaves out 0. "
-    "Answers on which the judge failed are counted as not measured and never as 0; an answer that breaks off before "
-    "its response earns the rubric's lowest score."
+    "In brackets: 95 % intervals, whole dialogues drawn anew. A change is called shown only where its interval "
+    "leaves out 0, and never below six dialogues. Answers on which the judge failed are counted as not measured and "
+    "never as 0; an answer that breaks off before its response earns the rubric's lowest score."
 )
 SHARE = "percentage points"
 

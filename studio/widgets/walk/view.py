@@ -13,6 +13,7 @@ from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import OUTCOMES, amount
 
 _NO_BAND = "no band: the judge failed"
+_ORDER = (*WORST_FIRST, _NO_BAND)
 
 
 def walks(run: RunDir) -> None:
@@ -34,7 +35,7 @@ def _worst(whole: pd.Series) -> None:
     counted = whole.value_counts()
     worst = next((band for band in WORST_FIRST if band in counted), _NO_BAND)
     st.markdown(f"**Worst band: {worst}**, in {counted.get(worst, 0)} of {amount(len(whole), 'conversation')}.")
-    order = [band for band in (*WORST_FIRST, _NO_BAND) if band in counted]
+    order = [band for band in _ORDER if band in counted]
     table = pd.DataFrame({"label": order, "count": [int(counted[band]) for band in order]})
     charts.draw(charts.counts(table, "Conversations"), "chart_bands", "How many conversations ended in which band")
 
@@ -44,14 +45,14 @@ def _by_dimension(bands: pd.DataFrame) -> None:
     if own.empty:
         return
     table = pd.crosstab(own["dimension"], own["band"].fillna(_NO_BAND))
-    table = table.reindex(index=own["dimension"].drop_duplicates(), columns=[b for b in WORST_FIRST if b in table])
+    table = table.reindex(index=own["dimension"].drop_duplicates(), columns=[b for b in _ORDER if b in table])
     st.dataframe(table.reset_index().rename(columns={"dimension": "Dimension"}), hide_index=True, key="dimensions",
                  alt="Conversations by dimension and band")  # fmt: skip
 
 
 def _choose(whole: pd.Series) -> str:
     """Which conversation; the worst come first."""
-    rank = {band: place for place, band in enumerate((*WORST_FIRST, _NO_BAND))}
+    rank = {band: place for place, band in enumerate(_ORDER)}
     names = sorted(whole.index, key=lambda name: (rank[str(whole[name])], name))
     asked = st.query_params.get("walk", "")
     place = names.index(asked) if asked in names else 0
@@ -66,7 +67,7 @@ def _one(run: RunDir, name: str, steps: pd.DataFrame, bands: pd.DataFrame) -> No
     grid = st.grid(2, min_column_width=360)
     with grid.container(key="walk_path"):
         for dimension in steps["dimension"].drop_duplicates().dropna():
-            band = bands.loc[bands["dimension"] == dimension, "band"]
+            band = bands.loc[bands["dimension"] == dimension, "band"].dropna()
             st.markdown(f"**{escaped(str(dimension))}**: {band.iloc[0] if len(band) else _NO_BAND}")
             for step in steps[steps["dimension"] == dimension].to_dict("records"):
                 _step(step)
