@@ -200,7 +200,7 @@ def agree(store: Store) -> None:
     code = store.rows("SELECT code FROM current_flags WHERE rubric_id = ? LIMIT 1", [FLAGS])[0]["code"]
     ratings = agreement.flag_ratings(store, FLAGS, 1, code)
     alpha = krippendorff_alpha(ratings, "nominal", draws=DRAWS)
-    ac1 = gwet_ac(ratings, "nominal", draws=DRAWS)
+    ac1 = gwet_ac(ratings, "identity", draws=DRAWS)
     print(f"  alpha {alpha.value:.4f}, AC1 {ac1.value:.4f}")
 
 

@@ -6,7 +6,7 @@ it so that nobody has to believe one number.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def gwet_ac(ratings: Ratings, weights: Weights = "identity", draws: int = DRAWS,
     """Gwet's AC1 (identity weights) or AC2: (p_a − p_e) / (1 − p_e), ratings may be missing.
 
     p_e = Σ w / (q (q − 1)) · Σ_k π_k (1 − π_k) (Gwet, Handbook of Inter-Rater Reliability, 4th ed., ch. 5). Units that
-    one rater alone rated count towards π, as there.
+    one rater alone rated count towards π, as there. Raises ValueError for weights of another name.
     """
     name = "Gwet's AC1" if weights == "identity" else f"Gwet's AC2 ({weights} weights)"
     return _corrected(name, ratings, weights, _gwet_chance, draws, seed)
@@ -53,6 +53,7 @@ def specific_agreement(ratings: Ratings, category: float, draws: int = DRAWS, se
 
 
 def _corrected(name: str, ratings: Ratings, weights: Weights, chance: Chance, draws: int, seed: int) -> Measure:
+    _check(weights)  # before anything, so that a wrong name is told whatever the ratings are
     try:
         pairable = ratings.pairable()
         categories = ratings.categories
@@ -67,7 +68,11 @@ def _corrected(name: str, ratings: Ratings, weights: Weights, chance: Chance, dr
 
 
 def agreement_weights(categories: Array, weights: Weights) -> Array:
-    """How near two categories count as agreeing, 1 on the diagonal (q × q). `ordinal` goes by rank, not by value."""
+    """How near two categories count as agreeing, 1 on the diagonal (q × q). `ordinal` goes by rank, not by value.
+
+    Raises ValueError for weights of another name.
+    """
+    _check(weights)
     size = len(categories)
     if weights == "identity":
         return np.eye(size)
@@ -78,6 +83,11 @@ def agreement_weights(categories: Array, weights: Weights) -> Array:
         return np.asarray(1 - pairs / pairs.max())
     apart = np.abs(categories[:, None] - categories[None, :]) / (categories[-1] - categories[0])
     return np.asarray(1 - (apart if weights == "linear" else apart**2))
+
+
+def _check(weights: str) -> None:
+    if weights not in get_args(Weights):
+        raise ValueError(f"{weights!r}: no weights have this name; choose one of {', '.join(get_args(Weights))}")
 
 
 def _sums(ratings: Ratings, weights: Array) -> Array:

@@ -268,3 +268,9 @@ def test_names_and_order_of_raters_and_units_change_nothing(seed: int, raters: i
         first, second = (krippendorff_alpha(r, level, draws=0).value for r in (one, other))  # type: ignore[arg-type]
         assert first == pytest.approx(second, abs=1e-9)
     assert gwet_ac(one, draws=0).value == pytest.approx(gwet_ac(other, draws=0).value, abs=1e-9)
+
+
+def test_weights_that_are_not_known_are_refused_and_the_known_ones_named() -> None:
+    for text in (KRIPPENDORFF, "1 1 | 1 1"):  # also where all ratings are the same
+        with pytest.raises(ValueError, match=r"'nominal'.*identity, linear, quadratic, ordinal"):
+            gwet_ac(ratings(text), "nominal")  # type: ignore[arg-type]
