@@ -161,7 +161,11 @@ def sources(store: Store) -> pd.DataFrame:
 
 
 def export_rows(store: Store, filter: Filter) -> Iterator[dict[str, Any]]:
-    """KardiaBench records with `source`, `extra` and `flags`, in order of arrival, read a thousand at a time."""
+    """KardiaBench records with `source` and `extra`, in order of arrival, read a thousand at a time.
+
+    `flags`, `scored_by` and `noted_by` are what people marked, `finished_by` who finished the dialogue by which rubric
+    version: a turn that one of those did not flag was looked at; of anybody else it is not known. Gold is in none.
+    """
     ids = matching_ids(store, filter)
     for start in range(0, len(ids), _EXPORT_BATCH):
         yield from _export_batch(store, ids[start : start + _EXPORT_BATCH])
@@ -169,23 +173,44 @@ def export_rows(store: Store, filter: Filter) -> Iterator[dict[str, Any]]:
 
 def _export_batch(store: Store, ids: list[str]) -> Iterator[dict[str, Any]]:
     columns = (*INPUT_COLUMNS, "source_emotion", "source", "extra")
-    chosen = "dialogue_id IN (SELECT unnest(?::TEXT[]))"
-    flags = _flags_of(store, chosen, ids)
+    marks = {name: _marks(store, sql, ids) for name, sql in _MARKS.items()}
     described = {row["persona_id"]: row for row in store.rows("SELECT * FROM personas")}
-    for row in store.rows(f"SELECT {', '.join(columns)} FROM dialogues WHERE {chosen} ORDER BY ordinal", [ids]):
+    sql = f"SELECT {', '.join(columns)} FROM dialogues WHERE {_CHOSEN} ORDER BY ordinal"
+    for row in store.rows(sql, [ids]):
         if persona := described.get(row["persona_id"]):
             row["persona"] = persona
         parsed = {"messages": json.loads(row["messages"]), "extra": json.loads(row["extra"])}
-        yield {**row, **parsed, "flags": flags.get(row["dialogue_id"], [])}
+        yield {**row, **parsed, **{name: found.get(row["dialogue_id"], []) for name, found in marks.items()}}
 
 
-def _flags_of(store: Store, chosen: str, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
-    columns = "dialogue_id, turn_index, code, severity, note, person_id, rubric_id, rubric_version"
-    sql = f"SELECT {columns} FROM current_flags WHERE NOT is_gold AND {chosen} ORDER BY dialogue_id, turn_index, code"
-    flags: dict[str, list[dict[str, Any]]] = {}
+def _marks(store: Store, sql: str, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """By dialogue, in the order that the query gives."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in store.rows(sql, [ids]):
-        flags.setdefault(row.pop("dialogue_id"), []).append(row)
-    return flags
+        found.setdefault(row.pop("dialogue_id"), []).append(row)
+    return found
+
+
+_CHOSEN = "dialogue_id IN (SELECT unnest(?::TEXT[]))"
+_BY = "person_id, rubric_id, rubric_version"
+_MARKS = {
+    "flags": f"""
+        SELECT dialogue_id, turn_index, code, severity, note, {_BY} FROM current_flags
+        WHERE NOT is_gold AND {_CHOSEN} ORDER BY dialogue_id, turn_index, code
+    """,
+    "finished_by": f"""
+        SELECT dialogue_id, {_BY} FROM current_finished
+        WHERE NOT is_gold AND {_CHOSEN} ORDER BY dialogue_id, rubric_id, person_id
+    """,
+    "scored_by": f"""
+        SELECT dialogue_id, turn_index, code AS criterion_id, value, note, {_BY} FROM current_scores
+        WHERE {_CHOSEN} ORDER BY dialogue_id, turn_index, rubric_id, criterion_id, person_id
+    """,
+    "noted_by": f"""
+        SELECT dialogue_id, turn_index, code, note, {_BY} FROM current_notes
+        WHERE {_CHOSEN} ORDER BY dialogue_id, turn_index NULLS FIRST, rubric_id, code, person_id
+    """,
+}
 
 
 def _unknown(dialogue_id: str) -> UserError:

@@ -72,9 +72,10 @@ def import_lines(store: Store, actor: Person, lines: Iterable[bytes], name: str,
 
 
 def export_lines(store: Store, actor: Person, filter: Filter | None = None) -> Iterator[str]:
-    """KardiaBench lines, one dialogue each, in order of arrival, with `source`, `extra` and people's `flags`.
+    """KardiaBench lines, one dialogue each, in order of arrival, with `source`, `extra` and what people marked.
 
-    An import of these lines finds every dialogue known. Raises UserError when the actor may not export.
+    An import of these lines finds every dialogue known. What is in them: docs/exchange.md. Raises UserError when the
+    actor may not export.
     """
     return (json.dumps(row, ensure_ascii=False) for row in export_records(store, actor, filter or Filter()))
 

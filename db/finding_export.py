@@ -1,8 +1,8 @@
 """What is found as a file: JSONL that comes back in, a table of turns, a Hugging Face data set, Label Studio tasks.
 
-jsonl: one KardiaBench record a line with `flags`. parquet: one dialogue a row, `messages` and `flags` as lists of
-records; `datasets.load_dataset("parquet")` opens it, and `messages` is what TRL trains on. csv: one turn a row with
-what the person wrote before it; a cell that a spreadsheet would take for a formula begins with an apostrophe.
+jsonl: one KardiaBench record a line with all that people marked. parquet: one dialogue a row, `messages` and `flags` as
+lists of records; `datasets.load_dataset("parquet")` opens it, and `messages` is what TRL trains on. csv: one turn a row
+with what the person wrote before it; a cell that a spreadsheet would take for a formula begins with an apostrophe.
 labelstudio: tasks for a Paragraphs tag, each person's flags as an annotation of theirs; `label_config` is its template.
 """
 

@@ -78,6 +78,43 @@ def test_jsonl_comes_back_in(store: Store, tmp_path: Path) -> None:
     other.close()
 
 
+def test_jsonl_tells_what_nobody_flagged_from_what_nobody_read(store: Store, tmp_path: Path) -> None:
+    mei, ana = Person("mei", "Mei", ("annotator",)), Person("ana", "Ana", ("annotator",))
+    warm = {"id": "w", "name": "Warm", "question": "How warm?", "anchors": {1: "cold", 5: "warm"}}
+    import_version(
+        store, SYSTEM, rubric_from({"id": "warmth", "title": "Warmth", "criteria": [warm]}), "For the tests."
+    )
+    import_version(store, SYSTEM, rubric_from({**FLAGS, "title": "Flags, again"}), "For the tests.")
+    audits.finish(store, mei, "d0", "flags", 1, "1")
+    audits.finish(store, mei, "d0", "warmth", 1, "2")
+    audits.finish(store, ana, "d0", "flags", 2, "3")
+    audits.finish(store, ana, "d1", "flags", 1, "4")
+    audits.unfinish(store, ana, "d1", "flags", 1, "5")
+    audits.finish(store, SYSTEM, "d1", "flags", 1, "6", is_gold=True)
+    audits.score(store, mei, "d1", 0, "w", 4.0, "kind", "warmth", 1, "7")
+    audits.score(store, ana, "d1", 0, "w", 2.0, "", "warmth", 1, "8")
+    audits.score(store, ana, "d1", 0, "w", None, "", "warmth", 1, "9")
+    audits.note(store, mei, "d1", None, "Read twice.", "10")
+    audits.note(store, ana, "d1", 0, "Warm to whom?", "11", code="w", rubric_id="warmth", rubric_version=1)
+    first, second = map(json.loads, written(store, tmp_path / "all.jsonl", "jsonl").read_text().splitlines())
+    by_mei = {"person_id": "mei", "rubric_id": "warmth", "rubric_version": 1}
+    assert first["finished_by"] == [
+        {"person_id": "ana", "rubric_id": "flags", "rubric_version": 2},
+        {"person_id": "mei", "rubric_id": "flags", "rubric_version": 1},
+        by_mei,
+    ]
+    assert (len(first["flags"]), first["scored_by"], first["noted_by"]) == (3, [], [])
+    assert (second["finished_by"], second["flags"]) == ([], [])
+    assert second["scored_by"] == [{"turn_index": 0, "criterion_id": "w", "value": 4.0, "note": "kind", **by_mei}]
+    plain = {"turn_index": None, "code": "", "note": "Read twice.", "person_id": "mei"}
+    assert second["noted_by"] == [
+        {**plain, "rubric_id": "", "rubric_version": None},
+        {"turn_index": 0, "code": "w", "note": "Warm to whom?", **by_mei, "person_id": "ana"},
+    ]
+    report = import_file(store, SYSTEM, tmp_path / "all.jsonl")
+    assert (report.dialogues_new, report.dialogues_known, report.problems) == (0, 2, [])
+
+
 def test_datasets_opens_the_parquet_file(store: Store, tmp_path: Path) -> None:
     from datasets import load_dataset
 

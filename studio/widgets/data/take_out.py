@@ -19,12 +19,14 @@ _WORDS: dict[ExportFormat, str] = {
     "labelstudio": "Label Studio tasks",
 }
 
+_MARKS = "With people's flags, scores and notes, who made them and who finished which dialogue. Gold flags stay here."
+
 
 def take_out(filter: Filter, total: int) -> None:
     """Choose a format and download; the file is written when it is asked for."""
     with st.popover("Export", key="data_export", icon=":material/download:"):
         format = st.selectbox("As", list(_WORDS), format_func=_WORDS.__getitem__, key="data_export_format")
-        st.caption("With people's flags and who set them. Gold flags stay here.")
+        st.caption(_MARKS if format == "jsonl" else "With people's flags and who set them. Gold flags stay here.")
         st.download_button(
             f"Download {amount(total, 'dialogue')}",
             partial(_file, filter, format),
