@@ -36,6 +36,7 @@ __all__ = [
     "rubric_notes",
     "score",
     "set_gold",
+    "set_gold_complete",
     "state",
     "unfinish",
     "unflag",
@@ -108,6 +109,14 @@ def set_gold(
     mark = _Mark("unflag", dialogue_id, turn_index, code, is_gold=True)
     if severity is not None:
         mark = _Mark("flag", dialogue_id, turn_index, code, severity, None, note, rubric_id, rubric_version, True)
+    return _save_at(cursor, actor, mark, client_id)
+
+
+def set_gold_complete(
+    cursor: Cursor, actor: Person, dialogue_id: str, rubric_id: str, rubric_version: int, client_id: str
+) -> Receipt:
+    """Inside a write: `finish` of gold. `db.gold_completion.complete_gold` looks first whether it is."""
+    mark = _Mark("finish", dialogue_id, rubric_id=rubric_id, rubric_version=rubric_version, is_gold=True)
     return _save_at(cursor, actor, mark, client_id)
 
 
