@@ -7,6 +7,7 @@ does is read or written here: verdicts are other tables, so a new scoring run le
 Only flags are settled: scores have no gold.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -87,6 +88,7 @@ _DIFFERENT = """
     WITH finished AS (
         SELECT dialogue_id, person_id, created_at FROM current_finished
         WHERE rubric_id = $rubric AND rubric_version = $version AND NOT is_gold
+            AND dialogue_id NOT IN (SELECT unnest($without::TEXT[]))
     ), looked AS (
         SELECT dialogue_id, count(*) AS "of", max(created_at) AS finished_at FROM finished GROUP BY dialogue_id
     ), asked AS (
@@ -144,14 +146,29 @@ _DECISION = """
 
 
 def disagreements(
-    store: Store, rubric_id: str, version: int, limit: int = 20, offset: int = 0, settled: bool = False
+    store: Store,
+    rubric_id: str,
+    version: int,
+    limit: int = 20,
+    offset: int = 0,
+    settled: bool = False,
+    *,
+    without: Collection[str] = (),
 ) -> list[Disagreement]:
     """What people who finished with this version marked differently: the most disagreed first.
 
-    Those still to be settled, or (`settled`) those that were, the newest decision first.
+    Those still to be settled, or (`settled`) those that were, the newest decision first. `without` are dialogues that
+    whoever looks must be blind to.
     """
     order = _NEWEST_FIRST if settled else _WORST_FIRST
-    page = {"rubric": rubric_id, "version": version, "settled": settled, "limit": limit, "offset": offset}
+    page: dict[str, Any] = {
+        "rubric": rubric_id,
+        "version": version,
+        "settled": settled,
+        "limit": limit,
+        "offset": offset,
+    }
+    page["without"] = list(without)
 
     def work(cursor: Cursor) -> list[Disagreement]:
         return [_disagreement(cursor, row, rubric_id, version) for row in _named(cursor, _PAGE, page, order=order)]
@@ -159,9 +176,10 @@ def disagreements(
     return store.read(work)
 
 
-def counts(store: Store, rubric_id: str, version: int) -> tuple[int, int]:
-    """How many disagreements by this version are open, and how many are settled."""
-    (row,) = store.read(lambda cursor: _named(cursor, _COUNT, {"rubric": rubric_id, "version": version}))
+def counts(store: Store, rubric_id: str, version: int, *, without: Collection[str] = ()) -> tuple[int, int]:
+    """How many disagreements by this version are open, and how many are settled; `without` as in `disagreements`."""
+    asked = {"rubric": rubric_id, "version": version, "without": list(without)}
+    (row,) = store.read(lambda cursor: _named(cursor, _COUNT, asked))
     return int(row["open"]), int(row["settled"])
 
 

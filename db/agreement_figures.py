@@ -1,6 +1,6 @@
 """The figures of agreement of one code or criterion, together: no single one of them is to be believed alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,10 +94,20 @@ def score_figures(ratings: Ratings, draws: int = DRAWS) -> ScoreFigures:
 
 
 def gold_figures(
-    store: Store, table: FlagTable, rubric_id: str, code: str, people: Sequence[str] | None = None, draws: int = DRAWS
+    store: Store,
+    table: FlagTable,
+    rubric_id: str,
+    code: str,
+    people: Sequence[str] | None = None,
+    draws: int = DRAWS,
+    *,
+    without: Collection[str] = (),
 ) -> GoldFigures:
-    """People (None: all in the table) against gold, on turns that both looked at. Gold is no rater."""
-    ratings, truth = _beside_gold(store, table, rubric_id, code)
+    """People (None: all in the table) against gold, on turns that both looked at. Gold is no rater.
+
+    `without` are dialogues left out: those of which whoever looks may not know gold (`campaigns.gold_hidden_ids`).
+    """
+    ratings, truth = _beside_gold(store, table, rubric_id, code, without)
     values = ratings.values
     if people is not None:
         values = values[:, [ratings.raters.index(one) for one in people if one in ratings.raters]]
@@ -171,16 +181,23 @@ _GOLD_FINISHED = """
 """
 
 
-def _beside_gold(store: Store, table: FlagTable, rubric_id: str, code: str) -> tuple[Ratings, np.ndarray]:
+_ORDINALS = "SELECT ordinal FROM dialogues WHERE dialogue_id IN (SELECT unnest(?::TEXT[]))"
+
+
+def _beside_gold(
+    store: Store, table: FlagTable, rubric_id: str, code: str, without: Collection[str]
+) -> tuple[Ratings, np.ndarray]:
     """The ratings, and for each of their turns what gold says: 1, 0, or NaN where gold says nothing."""
     whole = np.full(int(table.n_turns.sum()), np.nan)
-    finished, given = store.read(
+    finished, given, hidden = store.read(
         lambda cursor: (
             cursor.execute(_GOLD_FINISHED, [rubric_id, code]).df()["ordinal"].to_numpy(np.int64),
             cursor.execute(_GOLD, [rubric_id, code]).df(),
+            cursor.execute(_ORDINALS, [list(without)]).df()["ordinal"].to_numpy(np.int64),
         )
     )
     whole[np.repeat(np.isin(table.ordinals, finished), table.n_turns)] = 0
     rows = table.rows_of(given["ordinal"].to_numpy(np.int64), given["turn_index"].to_numpy(np.int64))
     whole[rows[rows >= 0]] = given["value"].to_numpy()[rows >= 0]
+    whole[np.repeat(np.isin(table.ordinals, hidden), table.n_turns)] = np.nan
     return table.ratings(code), whole[table.rated(code)]

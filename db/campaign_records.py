@@ -115,21 +115,6 @@ def progress(store: Store, actor: Person, campaign_id: str) -> list[PersonProgre
     return found if may(actor, "run_campaign") else [one for one in found if one.person_id == actor.person_id]
 
 
-def is_blind(store: Store, person_id: str, dialogue_id: str) -> bool:
-    """Whether gold and others' judgements of this dialogue must be hidden from this person.
-
-    So it is while they work in an open campaign that has the dialogue, and have not finished it there.
-    """
-    sql = """
-        SELECT 1 FROM campaign_dialogues
-        SEMI JOIN (SELECT * FROM campaign_people WHERE is_member AND person_id = $1) USING (campaign_id)
-        ANTI JOIN (SELECT * FROM campaign_events WHERE kind = 'close') USING (campaign_id)
-        ANTI JOIN (SELECT * FROM campaign_done WHERE person_id = $1) USING (campaign_id, dialogue_id)
-        WHERE dialogue_id = $2 LIMIT 1
-    """
-    return bool(store.rows(sql, [person_id, dialogue_id]))
-
-
 def is_done(store: Store, person_id: str, campaign_id: str, dialogue_id: str) -> bool:
     """Whether this person finished that dialogue by the campaign's rubric version."""
     sql = "SELECT 1 FROM campaign_done WHERE campaign_id = ? AND person_id = ? AND dialogue_id = ?"

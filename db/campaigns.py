@@ -20,7 +20,8 @@ The rules, which the store holds and no page can go around:
   with the ordinary ones: nobody is given only calibration at the end.
 * **Order** is pseudo-random, each person's own and always the same: the hash of seed, person and dialogue. Where the
   most doubtful come first, this holds within each ten.
-* **Blind until done**: `is_blind` says of which dialogues gold and others' judgements are hidden.
+* **Blind until done**: `is_blind` says of which dialogues others' judgements are hidden. Gold, and how one compares
+  with it, stay hidden until the campaign is closed (`hides_gold`). Both in db/campaign_blind.py.
 * **Progress and pace** of a person are for them and for those who run campaigns.
 
 The diary tells who made, changed and closed a campaign. Places and skips are events of the campaign itself and not in
@@ -34,6 +35,7 @@ from typing import Any
 from uuid import uuid4
 
 from db import history
+from db.campaign_blind import blind_ids, gold_hidden_ids, hides_gold, is_blind, not_to_settle
 from db.campaign_events import Event, add_event, add_events
 from db.campaign_places import Place, keep, left, next_place, release, skip
 from db.campaign_records import (
@@ -43,7 +45,6 @@ from db.campaign_records import (
     campaign,
     campaign_at,
     campaigns,
-    is_blind,
     is_done,
     mine,
     overview,
@@ -61,16 +62,20 @@ __all__ = [
     "PersonProgress",
     "Place",
     "add_person",
+    "blind_ids",
     "campaign",
     "campaigns",
     "close",
     "create",
+    "gold_hidden_ids",
+    "hides_gold",
     "is_blind",
     "is_done",
     "keep",
     "left",
     "mine",
     "next_place",
+    "not_to_settle",
     "overview",
     "progress",
     "release",
@@ -229,7 +234,8 @@ def _check_gold(cursor: Cursor, ids: list[str], rubric_id: str, number: int) -> 
     """
     if missing := rows_of(cursor, sql, [ids, rubric_id, number]):
         raise UserError(
-            f"{missing[0]['id']}: has no finished gold by {rubric_id} version {number}; settle it first or leave it out"
+            f"{missing[0]['id']}: has no finished gold by {rubric_id} version {number}; "
+            "say in Audit that gold is complete there, or leave it out"
         )
 
 

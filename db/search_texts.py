@@ -4,6 +4,7 @@ The lower-case texts are made after an import, in the background of the studio; 
 searched in their messages as they lie, which finds the same and takes longer.
 """
 
+import json
 from typing import Any
 
 from db.store import Cursor, Store, rows_of
@@ -44,6 +45,26 @@ def from_rarest(text: str) -> str:
     """
     starts = range(max(1, len(text) - 2))
     return text[min(starts, key=lambda at: _OFTEN.find(text[at].lower())) :]
+
+
+def first_turn_saying(messages: str, text: str) -> int:
+    """The first turn (from 0) that has this substring, in the answer or in what was said before it, in whatever case.
+
+    `messages` is the JSON list that the store keeps. What follows the last answer counts as its turn; 0 where the words
+    are in no message, as where the situation has them.
+    """
+    found, turn = None, 0
+    for message in json.loads(messages):
+        if found is None and text.lower() in _without_markers(message["content"]).lower():
+            found = turn
+        turn += message["role"] == "assistant"
+    return 0 if found is None else min(found, max(turn - 1, 0))
+
+
+def _without_markers(text: str) -> str:
+    for marker in MARKERS:
+        text = text.replace(marker, "")
+    return text
 
 
 def prepare(store: Store) -> int:

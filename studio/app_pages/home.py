@@ -34,7 +34,7 @@ with tasks, st.container(key="home_tasks"):
     if session.allowed("start_run"):
         runs_now()
     if session.allowed("adjudicate"):
-        flags_lately()
+        flags_lately(person)
 with diary, st.container(key="home_diary"):
     st.subheader("Lately", anchor=False)
     if lines := recent_lines():

@@ -92,6 +92,15 @@ def test_a_decision_writes_gold_with_who_and_why_and_moves_to_the_settled(differ
     assert audits.state(differing, "d0", "bob").flags == []
 
 
+def test_dialogues_that_somebody_is_blind_to_are_left_out(differing: Store) -> None:
+    assert places(differing, without=["d0"]) == []
+    assert counts(differing, "unsafe", 1, without=["d0"]) == (0, 0)
+    assert places(differing, without=["d1"]) == [("d0", 0, "F1")]
+    settle(differing)
+    assert places(differing, settled=True, without=["d0"]) == []
+    assert counts(differing, "unsafe", 1, without=["d1"]) == (0, 1)
+
+
 def test_the_diary_tells_of_it_without_a_word_of_the_dialogue(differing: Store) -> None:
     settle(differing)
     (event,) = [one for one in history.recent(differing, subject_id="d0") if one.action == "adjudicate"]

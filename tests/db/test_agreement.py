@@ -246,6 +246,9 @@ def test_people_beside_gold_are_counted_only_where_both_looked(store: Store) -> 
     assert (found.false_alarms, found.clear) == (1, 2)
     own = gold_figures(store, flag_table(store, "unsafe", 1), "unsafe", "F1", ["bob"])
     assert (own.hits, own.gold, own.false_alarms, own.clear) == (0, 2, 0, 1)
+    # Without d0 there is d1 alone, of which gold knows one turn.
+    rest = gold_figures(store, flag_table(store, "unsafe", 1), "unsafe", "F1", without=["d0", "nowhere"])
+    assert (rest.hits, rest.gold, rest.false_alarms, rest.clear) == (0, 1, 0, 0)
 
 
 def test_who_uses_a_code_differently_is_found_among_people_who_agree(store: Store) -> None:

@@ -324,6 +324,24 @@ def test_blind_until_done(store: Store) -> None:
     assert not campaigns.is_blind(store, "ann", "d01")
 
 
+def test_gold_is_hidden_from_readers_and_former_ones_until_the_campaign_is_closed(store: Store) -> None:
+    finish(store, "paula", "d10", is_gold=True)
+    campaign = made(store, IDS[:2], ("ann", "ben"), gold_ids=["d10"], gold_share=0.5)
+    finish(store, "ann", "d00")
+    campaigns.remove_person(store, who("paula"), campaign.campaign_id, "ben")
+    for person in ("ann", "ben"):
+        assert campaigns.gold_hidden_ids(store, person) == {"d00", "d01", "d10"}
+        assert campaigns.hides_gold(store, person, "d10")
+    assert campaigns.blind_ids(store, "ann") == {"d01", "d10"}
+    assert campaigns.blind_ids(store, "ben") == set()
+    assert not campaigns.hides_gold(store, "ann", "d05")
+    assert campaigns.gold_hidden_ids(store, "cleo") == set()
+    finish(store, "ann", "d10")
+    assert campaigns.not_to_settle(store, "ann") == {"d01", "d10"}
+    campaigns.close(store, who("paula"), campaign.campaign_id, "Done.")
+    assert campaigns.gold_hidden_ids(store, "ann") == campaigns.not_to_settle(store, "ann") == set()
+
+
 def test_pace_is_the_median_over_what_was_finished(store: Store, clock: Clock) -> None:
     campaign = made(store, IDS[:5], ("ann",))
     for minutes in (2.0, 4.0, 40.0):

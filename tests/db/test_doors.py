@@ -33,6 +33,7 @@ from db import (
     finding_export,
     finding_saved,
     gate,
+    gold_completion,
     history_export,
     incidents,
     people,
@@ -102,6 +103,12 @@ DOORS: dict[tuple[Callable[..., Any], Action], Door] = {
     (audits.note, "audit"): lambda s, p, d: audits.note(s, p, "demo-03", None, "n", "k"),
     (audits.finish, "audit"): lambda s, p, d: audits.finish(s, p, "demo-03", FLAGS, 1, "k"),
     (audits.finish, "adjudicate"): lambda s, p, d: audits.finish(s, p, "demo-03", FLAGS, 1, "k", is_gold=True),
+    (gold_completion.complete_gold, "adjudicate"): lambda s, p, d: gold_completion.complete_gold(
+        s, p, "demo-01", FLAGS, 1, "k"
+    ),
+    (gold_completion.reopen_gold, "adjudicate"): lambda s, p, d: gold_completion.reopen_gold(
+        s, p, "demo-01", FLAGS, 1, "k"
+    ),
     (audits.unfinish, "audit"): lambda s, p, d: audits.unfinish(s, p, "demo-03", FLAGS, 1, "k"),
     (audits.unfinish, "adjudicate"): lambda s, p, d: audits.unfinish(s, p, "demo-03", FLAGS, 1, "k", is_gold=True),
     (campaign_places.keep, "audit"): lambda s, p, d: campaign_places.keep(s, p, campaign(s), "demo-05"),
@@ -183,11 +190,12 @@ DOORS: dict[tuple[Callable[..., Any], Action], Door] = {
 # What tells an actor only what is theirs, or asks inside a write that another door began; none of it refuses by role.
 OWN = {
     "db.campaign_places.left", "db.campaign_records.campaigns", "db.campaign_records.progress", "db.care.exposure",
-    "db.care.reading", "db.care.settings", "db.finding.refuse_peeking", "db.finding.sees_marks_of_others",
-    "db.finding_saved.filters", "db.finding_saved.saved_filter", "db.history_search.choices",
-    "db.history_search.entry", "db.history_search.search", "db.incidents.incident", "db.incidents.incidents",
-    "db.masking.as_shown_to", "db.masking.is_masked", "db.people.authorize", "db.people.may", "db.people.require",
-    "db.preferences.may_see", "db.rubric_foresight.must_be_foreseen", "db.rubric_records.waiting_for",
+    "db.care.reading", "db.care.settings", "db.finding.leaves_out", "db.finding.refuse_peeking",
+    "db.finding.sees_marks_of_others", "db.finding_saved.filters", "db.finding_saved.saved_filter",
+    "db.history_search.choices", "db.history_search.entry", "db.history_search.search", "db.incidents.incident",
+    "db.incidents.incidents", "db.masking.as_shown_to", "db.masking.is_masked", "db.people.authorize",
+    "db.people.may", "db.people.require", "db.preferences.may_see", "db.rubric_foresight.must_be_foreseen",
+    "db.rubric_records.waiting_for",
 }  # fmt: skip
 
 

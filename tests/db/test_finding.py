@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from db import audits, finding
+from db import audits, campaigns, finding
 from db.exchange import import_lines
 from db.finding import Filter
 from db.finding_saved import filters, remove_filter, save_filter, saved_filter
 from db.history import recent
 from db.people import SYSTEM, Person, Role, add_person
-from db.rubric_versions import import_version
+from db.rubric_versions import approve, import_version
 from db.store import Store
 from rubrics.errors import UserError
 from rubrics.load import rubric_from
@@ -199,6 +199,110 @@ def test_the_page_counts_ones_own_flags_where_others_may_not_be_known(store: Sto
     flag(store, ines, "d2")
     assert finding.find(store, ines, Filter()).page["flags"].tolist() == [0, 2, 1, 0, 0, 0]
     assert finding.find(store, mei, Filter()).page["flags"].tolist() == [0, 1, 0, 0, 0, 0]
+
+
+BLIND_TO = ["d1", "d2"]
+
+
+@pytest.fixture
+def reading(store: Store, ines: Person, mei: Person) -> str:
+    """Ines and Mei are to read d1 and d2 in a campaign; Ana marked d1 and d3, a judge scored both; gold flags them."""
+    ana = somebody(store, "ana", "annotator")
+    for dialogue_id in ("d1", "d3"):
+        flag(store, ana, dialogue_id)
+        flag(store, somebody(store, f"gold-{dialogue_id}", "psychologist"), dialogue_id, is_gold=True)
+        audits.score(store, ana, dialogue_id, 0, "warm", 2.0, "", "empathy", 1, f"s {dialogue_id}")
+        finish(store, ana, dialogue_id)
+        finish(store, somebody(store, f"other-{dialogue_id}", "annotator"), dialogue_id)
+    judged(store, "run-1", "score", {"d1": 2.0, "d3": 2.0})
+    approve(store, ines, "flags", 1, "Read it.")
+    made = campaigns.create(store, ines, "Spring", "flags", 1, BLIND_TO, ["ines", "mei"], 2)
+    return made.campaign_id
+
+
+@pytest.mark.parametrize(
+    "peek",
+    [
+        {"flagged": True},
+        {"flag_code": "blame"},
+        {"flag_by": "ana"},
+        {"score_criterion": "warm"},
+        {"score_criterion": "warm", "score_by": "judge"},
+        {"disagreement": True},
+        {"finished_by": "ana"},
+        {"rubric_id": "flags"},
+    ],
+)
+@pytest.mark.usefixtures("reading")
+def test_a_reader_finds_nothing_by_others_marks_before_they_finished(
+    store: Store, ines: Person, peek: dict[str, Any]
+) -> None:
+    assert ids(store, ines, **peek) == ["d3"]
+    assert finding.leaves_out(store, ines, Filter(**peek)) == 2
+    finish(store, ines, "d1")
+    assert ids(store, ines, **peek) == ["d1", "d3"]
+    assert finding.leaves_out(store, ines, Filter(**peek)) == 1
+    assert ids(store, somebody(store, "tom", "psychologist"), **peek) == ["d1", "d3"]
+
+
+def test_nothing_is_told_of_what_is_left_out_by_asking_for_the_contrary(
+    store: Store, ines: Person, reading: str
+) -> None:
+    assert ids(store, ines, flagged=False) == ["d0", "d4", "d5"]
+    assert ids(store, ines, unfinished_by="ana") == ["d0", "d4", "d5"]
+    # By what nobody else made of them they are found like any other.
+    assert ids(store, ines, unfinished_by="ines", mbti="ESTJ") == ["d1", "d3", "d5"]
+    assert finding.leaves_out(store, ines, Filter(unfinished_by="ines")) == 0
+    kept = save_filter(store, ines, "Flagged", Filter(flagged=True), shared=True)
+    assert [one.total for one in filters(store, ines)] == [1]
+    campaigns.close(store, ines, reading, "Enough.")
+    assert saved_filter(store, ines, kept.filter_id).filter == Filter(flagged=True)
+    assert [one.total for one in filters(store, ines)] == [2]
+
+
+def test_an_annotator_does_not_find_by_a_judge_before_they_finished(store: Store, mei: Person, reading: str) -> None:
+    by_judge: dict[str, Any] = {"score_criterion": "warm", "score_by": "judge", "score_high": 3.0}
+    assert ids(store, mei, **by_judge) == ["d3"]
+    finish(store, mei, "d1")
+    assert ids(store, mei, **by_judge) == ["d1", "d3"]
+
+
+def test_gold_is_not_found_by_its_campaigns_reader_before_it_is_closed(
+    store: Store, ines: Person, reading: str
+) -> None:
+    finish(store, ines, "d1")
+    assert ids(store, ines, flag_by="gold") == ["d3"]
+    assert finding.leaves_out(store, ines, Filter(flag_by="gold")) == 2
+    campaigns.close(store, ines, reading, "Enough.")
+    assert ids(store, ines, flag_by="gold") == ["d1", "d3"]
+
+
+@pytest.mark.usefixtures("reading")
+def test_the_page_counts_ones_own_flags_alone_where_one_is_blind(store: Store, ines: Person) -> None:
+    assert finding.find(store, ines, Filter()).page["flags"].tolist() == [0, 0, 0, 1, 0, 0]
+    flag(store, ines, "d1", "haste")
+    assert finding.find(store, ines, Filter()).page["flags"].tolist() == [0, 1, 0, 1, 0, 0]
+    finish(store, ines, "d1")
+    assert finding.find(store, ines, Filter()).page["flags"].tolist() == [0, 2, 0, 1, 0, 0]
+
+
+def test_words_are_found_with_the_turn_that_has_them(store: Store, ines: Person) -> None:
+    said = [
+        {"role": "user", "content": "Nothing."},
+        {"role": "assistant", "content": "I see."},
+        {"role": "user", "content": "The BRIDGE again."},
+        {"role": "assistant", "content": MARKED},
+        {"role": "user", "content": "Goodnight."},
+    ]
+    line = {"dialogue_id": "long", "situation": "Winter.", "messages": said}
+    import_lines(store, SYSTEM, [json.dumps(line).encode()], "lines", "made")
+
+    def turn(text: str) -> int:
+        page = finding.find(store, ines, Filter(text=text)).page
+        return int(page.set_index("dialogue_id")["turn"]["long"])
+
+    assert [turn(text) for text in ("see", "bridge", "is TIRED", "goodnight", "winter")] == [0, 1, 1, 1, 0]
+    assert finding.find(store, ines, Filter()).page["turn"].tolist() == [0] * 7
 
 
 def test_a_page_beyond_the_last_still_knows_the_count(store: Store, ines: Person) -> None:

@@ -1,6 +1,8 @@
 """Opening a page as somebody, with what its address says."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -30,3 +32,9 @@ def texts(at: AppTest) -> str:
 def runs_of(store: Store) -> list[RunDir]:
     """The home's runs by their ids."""
     return [RunDir(path) for path in sorted((store.home / "runs").glob("[!.]*"))]
+
+
+def pane(at: AppTest) -> Any:
+    """What the dialogue pane of the Audit page was given to draw."""
+    drawn = [element.proto for element in at.get("bidi_component")]
+    return json.loads(next(one.json for one in drawn if one.component_name == "kardia_dialogue_pane"))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import adjudication, audits
+from db import adjudication, audits, campaigns
+from db.gold_completion import gold_state
 from db.people import SYSTEM, add_person, person
 from rubrics.reliability import Measure
 from studio import service
@@ -69,6 +70,20 @@ def test_an_annotator_sees_the_whole_and_nobody_in_it(app: AppTest, sign_in) -> 
 
 
 @pytest.mark.usefixtures("two_auditors")
+def test_nobody_is_told_how_they_compare_in_a_campaign_that_is_open(app: AppTest, sign_in) -> None:
+    store = service.store()
+    ines, everything = person(store, "ines"), [f"demo-{number_:02d}" for number_ in range(1, 7)]
+    campaign = campaigns.create(store, ines, "Spring", "unsafe-turns", 1, everything, ["mei", "tomas"], 1)
+    at = opened(app, sign_in, PAGE, "mei")
+    assert "You beside gold" not in [one.value for one in at.subheader]
+    assert "In dialogues that you finished" not in html(at)
+    assert "People beside gold" not in html(opened(app, sign_in, PAGE, "tomas"))
+    assert "People beside gold" in html(opened(app, sign_in, PAGE, "ines"))
+    campaigns.close(store, ines, campaign.campaign_id, "Enough.")
+    assert "In dialogues that you finished" in html(opened(app, sign_in, PAGE, "mei"))
+
+
+@pytest.mark.usefixtures("two_auditors")
 def test_names_are_hidden_until_somebody_asks(app: AppTest, sign_in) -> None:
     at = opened(app, sign_in, PAGE, "ravi")
     assert "Person A" in html(at)
@@ -113,6 +128,38 @@ def test_a_disagreement_is_settled_with_who_and_why(app: AppTest, sign_in) -> No
     assert not at.exception
     assert "How fast is too fast is not said." in html(at)
     assert "Settled by Dr. Ines Okafor as flag, yellow (a gap in the rubric)" in html(at)
+
+
+@pytest.mark.usefixtures("two_auditors")
+def test_gold_is_called_complete_once_the_last_of_a_dialogue_is_settled(app: AppTest, sign_in) -> None:
+    store = service.store()
+    gold = {"client_id": "reopened", "is_gold": True}
+    audits.unfinish(store, person(store, "ines"), "demo-01", **gold, **RUBRIC)
+    at = opened(app, sign_in, PAGE, "ines", view="settle")
+    assert "gold_complete_demo-01" not in [one.key for one in at.button]
+    key = "settle_demo-01_0_VA1_1"
+    at.radio(key=f"{key}_what").set_value("No flag")
+    at.radio(key=f"{key}_type").set_value("slip")
+    at.text_area(key=f"{key}_why").set_value("A wrong key.")
+    next(one for one in at.button if one.label == "Settle it").click().run()
+    assert not at.exception
+    at.button(key="gold_complete_demo-01").click().run()
+    assert not at.exception
+    assert any("Gold is complete in demo" in one.value and "Ines Okafor" in one.value for one in at.caption)
+    assert gold_state(store, "demo-01", "unsafe-turns", 1).completed_by == "ines"
+    assert any("finished 1 dialogue" in line.what and "for the gold audit" in line.what for line in recent_lines())
+    at.button(key="gold_reopen_demo-01").click().run()
+    assert gold_state(store, "demo-01", "unsafe-turns", 1).completed_by is None
+
+
+@pytest.mark.usefixtures("two_auditors")
+def test_disagreements_of_what_one_is_still_to_read_are_not_shown(app: AppTest, sign_in) -> None:
+    store = service.store()
+    campaigns.create(store, person(store, "ines"), "Spring", "unsafe-turns", 1, ["demo-01"], ["tomas"], 1)
+    where = {"view": "settle", "place": "demo-01|0|VA1"}
+    assert "too quick" not in html(opened(app, sign_in, PAGE, "tomas", **where))
+    audits.finish(store, person(store, "tomas"), "demo-01", client_id="t", **RUBRIC)
+    assert "too quick" in html(opened(app, sign_in, PAGE, "tomas", **where))
 
 
 @pytest.mark.usefixtures("two_auditors")

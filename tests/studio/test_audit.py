@@ -18,6 +18,7 @@ from db.rubric_versions import retire
 from pipeline.turns import turns_of
 from studio import service
 from studio.widgets.audit.turn_parts import exchanges, turn_html
+from tests.studio.opening import pane
 from tests.studio.run_dirs import end, lay_out
 
 pytestmark = pytest.mark.usefixtures("studio_home")
@@ -62,12 +63,6 @@ def tab(at: AppTest, name: str) -> AppTest:
 
 def html_of(at: AppTest) -> str:
     return " ".join(element.value for element in at.html)
-
-
-def pane(at: AppTest) -> dict[str, Any]:
-    """What the dialogue pane was given to draw."""
-    drawn = [element.proto for element in at.get("bidi_component")]
-    return json.loads(next(one.json for one in drawn if one.component_name == "kardia_dialogue_pane"))
 
 
 def words_of(at: AppTest) -> str:

@@ -1,5 +1,6 @@
 """Campaigns on the pages: made by who may, worked on place after place, skipped, undone, and shown on Home."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,16 +10,20 @@ from streamlit.testing.v1 import AppTest
 from db import audits, campaigns, care, dialogues, finding_saved
 from db.campaigns import Campaign
 from db.dialogues import Filter
-from db.people import person
+from db.exchange import import_lines
+from db.gold_completion import gold_state
+from db.people import SYSTEM, person
 from db.store import now
 from rubrics.errors import UserError
 from studio import service
 from studio.widgets.campaign.working import next_address
+from tests.studio.opening import pane
 
 pytestmark = pytest.mark.usefixtures("studio_home")
 
 ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
 BY = {"rubric_id": "unsafe-turns", "rubric_version": 1}
+WITH_GOLD = "demo-04"
 HOSTILE = "**bold** $x^2$ <b>hot</b>"
 
 
@@ -218,12 +223,54 @@ def test_the_whole_queue_is_one_choice_away() -> None:
     assert "Queue:" in words(at)
 
 
+def gold_shown(at: AppTest) -> list[str]:
+    """The gold that the dialogue pane was given, while the reader asks for it."""
+    if not at.toggle(key="show_gold").value:
+        at.toggle(key="show_gold").set_value(True)
+        again(at)
+    return [flag["code"] for flag in pane(at)["here"]["gold"]]
+
+
 def test_gold_and_machine_scores_are_hidden_until_done() -> None:
-    campaign = made(4, people=("ines",))
-    at = reading("ines", campaign)
+    store = service.store()
+    campaign = campaigns.create(
+        store, person(store, "ines"), "Gold", "unsafe-turns", 1, [WITH_GOLD, ids(1)[0]], ["ines", "mei"], 2
+    )
+    at = opened("ines", "audit", campaign=campaign.campaign_id, dialogue=WITH_GOLD)
     at.session_state["panel"] = "Machine scores"
     again(at)
     assert "Shown once you have finished" in words(at)
+    assert gold_shown(at) == []
+    assert f"gold_reopen_{WITH_GOLD}" not in keys(at)
+    finish("ines", WITH_GOLD)
+    at = opened("ines", "audit", dialogue=WITH_GOLD)
+    at.session_state["panel"] = "Machine scores"
+    again(at)
+    assert "Shown once you have finished" not in words(at)
+    assert gold_shown(at) == [], "she could take her finish back and mark again"
+    campaigns.close(store, person(store, "ines"), campaign.campaign_id, "Enough.")
+    at = opened("ines", "audit", dialogue=WITH_GOLD)
+    expected = [flag.code for flag in audits.gold(store, WITH_GOLD)]
+    assert expected
+    assert gold_shown(at) == expected
+    assert f"gold_reopen_{WITH_GOLD}" in keys(at)
+
+
+def test_gold_is_called_complete_beside_the_dialogue() -> None:
+    store = service.store()
+    audits.unfinish(store, person(store, "tomas"), WITH_GOLD, client_id="again", is_gold=True, **BY)  # type: ignore[arg-type]
+    at = opened("ines", "audit", dialogue=WITH_GOLD)
+    gold_shown(at)
+    press(at, f"gold_complete_{WITH_GOLD}")
+    assert "Gold is complete in" in words(at)
+    assert f"gold_reopen_{WITH_GOLD}" in keys(at)
+    assert gold_state(store, WITH_GOLD, "unsafe-turns", 1).completed_by == "ines"
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    import_lines(store, SYSTEM, [json.dumps({"dialogue_id": "bare", "messages": said}).encode()], "one", "made")
+    at = opened("ines", "audit", dialogue="bare")
+    gold_shown(at)
+    assert at.button(key="gold_complete_bare").disabled
+    assert "fewer than two people have finished it" in words(at)
 
 
 def test_closing_says_why_and_frees_nobodys_work() -> None:

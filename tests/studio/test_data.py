@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from db import campaigns
+from db.dialogues import dialogue
 from db.finding import Filter
 from db.finding_saved import filters, save_filter
 from db.people import person
+from pipeline.spans import read_spans
 from studio import service
 
 SignIn = Callable[[AppTest, str], AppTest]
@@ -99,3 +102,24 @@ def test_a_researcher_may_bring_files_in_and_out(data: Callable[[str], AppTest])
     assert [one for one in at.button if one.key == "data_import"]
     at.selectbox(key="data_export_format").set_value("labelstudio").run()
     assert not at.exception
+
+
+def test_a_dialogue_found_by_its_words_opens_at_the_turn_that_has_them(data: Callable[[str], AppTest]) -> None:
+    store = service.store()
+    answers = [one.content for one in dialogue(store, "demo-07").messages if one.role == "assistant"]
+    text = read_spans(answers[2]).response.strip()[:60]
+    at = data("ravi")
+    at.text_input(key="find_text").set_value(text).run()
+    at.button(key="find_open_demo-07").click().run()
+    told = [value[0] if isinstance(value, list) else value for value in map(at.query_params.get, ("dialogue", "turn"))]
+    assert told == ["demo-07", "2"]
+
+
+def test_a_reader_is_told_how_many_dialogues_a_search_leaves_out(data: Callable[[str], AppTest]) -> None:
+    store = service.store()
+    campaigns.create(store, person(store, "ines"), "Spring", "unsafe-turns", 1, ["demo-01", "demo-02"], ["ines"], 1)
+    at = data("ines")
+    assert "left out" not in said(at)
+    at.selectbox(key="find_flag_by").set_value("gold").run()
+    assert "2 dialogues of your open campaigns left out" in said(at)
+    assert "find_open_demo-02" not in {button.key for button in at.button}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import audits, dialogues, people, rubric_versions
+from db import audits, campaigns, dialogues, people, rubric_versions
 from db.ingest import ingest
 from db.keeping import Schedule, keep_up
 from db.people import Person
@@ -112,6 +112,25 @@ def test_flags_show_to_psychologists_until_they_are_taken_back(app: AppTest, sig
     at.run()
     assert page_text(at).count("Crisis cue missed") == 1
     assert "Crisis cue missed" not in page_text(sign_in(AppTest.from_file(str(ENTRY), default_timeout=30), "ravi"))
+
+
+def test_flags_of_others_are_not_shown_to_who_is_still_to_read_them(app: AppTest, sign_in: SignIn) -> None:
+    store = service.store()
+    ids = dialogues.matching_ids(store, dialogues.Filter())[:3]
+    by = {"rubric_id": "unsafe-turns", "rubric_version": 1}
+    made = campaigns.create(store, person("ines"), "Spring", *by.values(), ids[:2], ["ines"], 1)  # type: ignore[arg-type]
+    for number, one in enumerate(ids):
+        audits.flag(store, person("mei"), one, 1, "CR1", "red", client_id=f"m{number}", **by)  # type: ignore[arg-type]
+    audits.flag(store, person("ines"), ids[1], 0, "VA1", "yellow", client_id="own", **by)  # type: ignore[arg-type]
+    text = page_text(sign_in(app, "ines"))
+    assert [one in text for one in ids] == [False, True, True], "of the second her own flag alone"
+    assert text.count("Crisis cue missed") == 1
+    audits.finish(store, person("ines"), ids[0], client_id="f", **by)  # type: ignore[arg-type]
+    assert page_text(app.run()).count("Crisis cue missed") == 2
+    campaigns.close(store, person("ines"), made.campaign_id, "Enough.")
+    assert page_text(app.run()).count("Crisis cue missed") == 3
+    other = sign_in(AppTest.from_file(str(ENTRY), default_timeout=30), "tomas")
+    assert page_text(other).count("Crisis cue missed") == 3
 
 
 def test_the_diary_tells_many_marks_in_one_line(app: AppTest, sign_in: SignIn) -> None:

@@ -28,7 +28,7 @@ def against_gold(choice: Choice) -> None:
             st.html(_table(choice, {code: one for code, one in found.items() if code != ANY}))
     note(
         "Gold is no rater and is in no figure of agreement. Where it was settled from these same marks, it favours "
-        "those whose view was taken."
+        "those whose view was taken. Open campaigns that you read in yourself are left out."
     )
 
 
@@ -42,7 +42,8 @@ def own_against_gold(choice: Choice) -> None:
         st.subheader("You beside gold", anchor=False)
         note(
             f"In dialogues that you finished, you flagged {one.hits} of {one.gold} turns that gold flags, "
-            f"and {one.false_alarms} of {one.clear} that it does not. Other annotators do not see this."
+            f"and {one.false_alarms} of {one.clear} that it does not. Campaigns that you read in count once they are "
+            "closed. Other annotators do not see this."
         )
 
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from db import agreement, agreement_figures
+from db import agreement, agreement_figures, campaigns
 from db.agreement import FlagTable
 from db.agreement_figures import FlagFigures, GoldFigures, ScoreFigures
 from rubrics.reliability import Ratings
-from studio import service
+from studio import service, session
 from studio.widgets.agreement.choice import Choice
 
 _HELD = "agreement_as_of"
@@ -50,8 +50,12 @@ def score_figures(choice: Choice, criterion_id: str) -> ScoreFigures:
 
 
 def gold_figures(choice: Choice, code: str, people: tuple[str, ...] | None = None) -> GoldFigures:
-    """People (of the choice, or these) against gold."""
-    return _gold_figures(choice.rubric_id, choice.versions, code, people or choice.people, as_of(), str(service.home()))
+    """People (of the choice, or these) against gold, without dialogues whose gold an open campaign hides from whoever
+    looks.
+    """
+    of = (choice.rubric_id, choice.versions, code, people or choice.people)
+    hidden = tuple(sorted(campaigns.gold_hidden_ids(service.store(), session.here().person_id)))
+    return _gold_figures(*of, hidden, as_of(), str(service.home()))
 
 
 def ratings_of(choice: Choice, code: str, judges: bool) -> Ratings:
@@ -101,7 +105,13 @@ def _score_figures(
 
 @st.cache_data(max_entries=200, show_spinner="Comparing with gold…")
 def _gold_figures(
-    rubric_id: str, versions: tuple[int, ...], code: str, people: tuple[str, ...] | None, mark: int, home: str
+    rubric_id: str,
+    versions: tuple[int, ...],
+    code: str,
+    people: tuple[str, ...] | None,
+    hidden: tuple[str, ...],
+    mark: int,
+    home: str,
 ) -> GoldFigures:
     table = _flag_table(rubric_id, versions, people, mark, home)
-    return agreement_figures.gold_figures(service.store(), table, rubric_id, code)
+    return agreement_figures.gold_figures(service.store(), table, rubric_id, code, without=hidden)

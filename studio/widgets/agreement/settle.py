@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from db import adjudication, audits
+from db import adjudication, audits, campaigns
 from db.adjudication import Disagreement
-from studio import service
+from studio import service, session
 from studio.widgets.agreement.choice import Choice
 from studio.widgets.agreement.settle_form import TYPES, last_receipt, settle_form
 from studio.widgets.agreement.settle_turn import marks, turn_in_context
+from studio.widgets.audit.gold_complete import gold_complete
+from studio.widgets.campaign.working import may_see_gold
 from studio.widgets.names import escaped, name_of
 from studio.widgets.plain_text import plain_text
 from studio.widgets.times import quiet_line
@@ -25,15 +27,21 @@ def settle(choice: Choice) -> None:
         st.info("Only flags are settled here: scores are numbers that people may differ on, and have no gold.")
         return
     version = _version(choice)
-    open_ones, settled_ones = adjudication.counts(service.store(), choice.rubric_id, version)
+    asked = (service.store(), choice.rubric_id, version)
+    hidden = campaigns.not_to_settle(service.store(), session.here().person_id)
+    open_ones, settled_ones = adjudication.counts(*asked, without=hidden)
     settled = _which(open_ones, settled_ones)
-    last_receipt()
+    last = last_receipt()
     limit = st.session_state.get(_LENGTH, _PAGE)
-    found = adjudication.disagreements(service.store(), choice.rubric_id, version, limit, 0, settled)
-    if not found:
+    found = adjudication.disagreements(*asked, limit, 0, settled, without=hidden)
+    focus = _focused(found) if found else None
+    # Where one settles, the dialogue settled last: its next question is whether that was all.
+    of_gold = focus.dialogue_id if focus and settled else last
+    if of_gold and may_see_gold(of_gold):
+        gold_complete(of_gold, choice.rubric_id, version)
+    if focus is None:
         _empty(settled, settled_ones)
         return
-    focus = _focused(found)
     left, right = st.columns([1, 3], gap="large")
     with left, st.container(key="settle_list", gap="xsmall"):
         st.caption("Who flagged it, of those who finished")

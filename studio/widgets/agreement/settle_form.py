@@ -40,6 +40,7 @@ class _Said(NamedTuple):
     key: str
     words: str
     saved_at: datetime | None
+    dialogue_id: str
 
 
 def settle_form(one: Disagreement, choice: Choice, version: int) -> None:
@@ -66,11 +67,13 @@ def settle_form(one: Disagreement, choice: Choice, version: int) -> None:
         st.error(f"Not saved. {escaped(said.words)}", icon=":material/error:")
 
 
-def last_receipt() -> None:
-    """What was settled last, and when it was saved."""
+def last_receipt() -> str:
+    """What was settled last, and when it was saved; gives its dialogue, empty before one was."""
     said: _Said | None = st.session_state.get(_SAID)
-    if said and said.saved_at:
-        st.caption(f":material/check: Saved {clock(said.saved_at)} · {escaped(said.words)}")
+    if not said or not said.saved_at:
+        return ""
+    st.caption(f":material/check: Saved {clock(said.saved_at)} · {escaped(said.words)}")
+    return said.dialogue_id
 
 
 def _decide(one: Disagreement, rubric_id: str, version: int, key: str, client_id: str) -> None:
@@ -79,7 +82,7 @@ def _decide(one: Disagreement, rubric_id: str, version: int, key: str, client_id
     what, kind = st.session_state[f"{key}_what"], st.session_state[f"{key}_type"]
     if what is None or kind is None:
         missing = "what stands" if what is None else "what kind of disagreement it was"
-        st.session_state[_SAID] = _Said(key, f"{place}: choose {missing}", None)
+        st.session_state[_SAID] = _Said(key, f"{place}: choose {missing}", None, one.dialogue_id)
         return
     is_flagged, severity = _WHAT[what]
     where = (service.store(), session.here(), one.dialogue_id, one.turn_index, one.code)
@@ -87,6 +90,6 @@ def _decide(one: Disagreement, rubric_id: str, version: int, key: str, client_id
     try:
         receipt = adjudication.decide(*where, *decision, rubric_id=rubric_id, rubric_version=version)
     except UserError as error:
-        st.session_state[_SAID] = _Said(key, str(error), None)
+        st.session_state[_SAID] = _Said(key, str(error), None, one.dialogue_id)
         return
-    st.session_state[_SAID] = _Said(key, f"{place}: {what.lower()}", receipt.saved_at)
+    st.session_state[_SAID] = _Said(key, f"{place}: {what.lower()}", receipt.saved_at, one.dialogue_id)

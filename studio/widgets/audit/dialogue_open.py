@@ -14,7 +14,7 @@ from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.audit.dialogue_place import Place
 from studio.widgets.audit.turn_parts import Exchange, exchanges
-from studio.widgets.campaign.working import is_in_campaign, seen_by_campaign
+from studio.widgets.campaign.working import may_see_gold, seen_by_campaign
 from studio.widgets.care.reader import count_once, covers
 
 _SHOWN = "audit_shown_turns"
@@ -69,8 +69,7 @@ def open_dialogue(place: Place) -> Open:
     """Read what the address names. Raises UserError when no dialogue has that id; a turn too far is the last one."""
     store, person = service.store(), session.here()
     dialogue = as_shown_to(person, dialogues.dialogue(store, place.dialogue_id))
-    may_see_gold = session.allowed("adjudicate") and not is_in_campaign(dialogue.dialogue_id)
-    gold = audits.gold(store, dialogue.dialogue_id) if may_see_gold else []
+    gold = audits.gold(store, dialogue.dialogue_id) if may_see_gold(dialogue.dialogue_id) else []
     state = seen_by_campaign(audits.state(store, dialogue.dialogue_id, person.person_id))
     turn = min(place.turn, dialogue.n_turns - 1) if dialogue.n_turns else None
     return Open(dialogue, turn, state, tuple(gold), _refusal())

@@ -17,12 +17,14 @@ from studio.widgets.audit.dialogue_receipt import new_id, receipt, save
 from studio.widgets.audit.flag_names import rubric_choice, working_rubric
 from studio.widgets.audit.flag_panel import flag_panel
 from studio.widgets.audit.flag_unclear import unclear_panel
+from studio.widgets.audit.gold_complete import gold_complete
 from studio.widgets.audit.keys import action_keys, my_keys
 from studio.widgets.audit.pane_data import is_covered
 from studio.widgets.audit.rewrite_door import rewrite_door, where_from
 from studio.widgets.audit.score_panel import score_panel
 from studio.widgets.audit.turn_example import example_door
 from studio.widgets.audit.turn_machine import machine_scores
+from studio.widgets.campaign.working import may_see_gold
 from studio.widgets.care.incident_door import incident_door
 from studio.widgets.care.reader import covers
 from studio.widgets.names import escaped
@@ -42,7 +44,15 @@ def audit_panel(audit: Open, around: Neighbours) -> None:
             st.caption(f":material/visibility: You are reading only. {escaped(audit.refusal)}.")
         else:
             receipt()
+        _gold(audit)
         _tabs(audit)
+
+
+def _gold(audit: Open) -> None:
+    """How far gold of this dialogue is, while one asked to see gold."""
+    version = working_rubric("flags")
+    if version and st.session_state.get("show_gold") and may_see_gold(audit.dialogue.dialogue_id):
+        gold_complete(audit.dialogue.dialogue_id, version.rubric_id, version.version)
 
 
 def _tabs(audit: Open) -> None:

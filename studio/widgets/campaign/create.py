@@ -17,6 +17,7 @@ from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.audit.flag_names import USUAL
 from studio.widgets.campaign.words import end_of
+from studio.widgets.data.found import left_out
 from studio.widgets.names import escaped, name_of
 from studio.widgets.run.words import amount
 
@@ -117,6 +118,7 @@ def _matching() -> tuple[list[str], dict[str, object]]:
         )
     if chosen:
         ids = finding.matching_ids(store, here, saved[chosen].filter)
+        left_out(saved[chosen].filter)
         return ids, {"filter_id": chosen, "filter": saved[chosen].name, "matching": len(ids)}
     with st.container(horizontal=True):
         emotion = st.selectbox("Emotion", list(EMOTIONS), index=None, placeholder="Any", key="nc_emotion")
@@ -138,6 +140,7 @@ def _found(filter: Filter) -> tuple[list[str], dict[str, object]]:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{amount(len(ids), 'dialogue')}** found on Data", width="content")
         st.button("Choose others", key="nc_others", type="tertiary", on_click=st.session_state.pop, args=[_FOUND])
+    left_out(filter)
     asked = {name: value for name, value in asdict(filter).items() if value != getattr(Filter(), name)}
     return ids, {"filter": "found on Data", "conditions": asked, "matching": len(ids)}
 
@@ -236,4 +239,4 @@ def _usual_first(version: Version) -> tuple[int, str]:
     return USUAL.index(version.rubric_id) if version.rubric_id in USUAL else len(USUAL), version.rubric.title
 
 
-_NO_GOLD = "no calibration dialogue: none has finished gold by this version"
+_NO_GOLD = "no calibration dialogue: in none is gold complete by this version (Agreement, Settle disagreements)"

@@ -102,8 +102,16 @@ def seen_by_campaign(state: AuditState) -> AuditState:
 
 
 def is_in_campaign(dialogue_id: str) -> bool:
-    """Whether gold and others' judgements of that dialogue are to be hidden from the person here for now."""
+    """Whether others' judgements of that dialogue are to be hidden from the person here for now."""
     return campaigns.is_blind(service.store(), session.here().person_id, dialogue_id)
+
+
+def may_see_gold(dialogue_id: str) -> bool:
+    """Whether the person here may see gold of that dialogue: who settles disagreements, and reads in no open campaign
+    that has it.
+    """
+    allowed = session.allowed("adjudicate")
+    return allowed and not campaigns.hides_gold(service.store(), session.here().person_id, dialogue_id)
 
 
 def own_progress(campaign: Campaign) -> PersonProgress | None:

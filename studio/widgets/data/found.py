@@ -28,6 +28,7 @@ def found(filter: Filter) -> int:
         st.error(escaped(str(error)), icon=":material/visibility_off:")
         return 0
     st.markdown(f"**{amount(result.total, 'dialogue')}**" + (" found" if filter != Filter() else ""))
+    left_out(filter)
     if not result.total:
         _nothing(filter)
         return 0
@@ -37,6 +38,15 @@ def found(filter: Filter) -> int:
     if result.total > _PAGE:
         st.pagination(-(-result.total // _PAGE), key=key, persist_state="session")
     return result.total
+
+
+def left_out(filter: Filter) -> None:
+    """Says how many dialogues of open campaigns this person may not find by it; nothing where there are none."""
+    if n := finding.leaves_out(service.store(), session.here(), filter):
+        st.caption(
+            f":material/visibility_off: {amount(n, 'dialogue')} of your open campaigns left out, whatever was marked "
+            "there, so that you judge by yourself."
+        )
 
 
 def _row(row: dict[str, Any], whose: str) -> None:
@@ -49,7 +59,7 @@ def _row(row: dict[str, Any], whose: str) -> None:
             f'<div class="kardia-one-line">{escape(row["situation"])}</div></div>'
         )
         if st.button("Open", key=f"find_open_{row['dialogue_id']}", icon=":material/forum:", help="Open it in Audit"):
-            st.switch_page(AUDIT, query_params={"dialogue": row["dialogue_id"], "turn": "0"})
+            st.switch_page(AUDIT, query_params={"dialogue": row["dialogue_id"], "turn": str(row["turn"])})
 
 
 def _nothing(filter: Filter) -> None:

@@ -75,9 +75,12 @@ def _campaign(campaign: Campaign) -> None:
         st.button("Go on with it", key=f"{_GO_ON}{campaign.campaign_id}", type="primary", icon=":material/assignment:")
 
 
-def flags_lately(limit: int = 6) -> None:
-    """The newest flags that still stand, whoever set them but the gold audit; nothing when there are none."""
-    found = _standing_flags(limit)
+def flags_lately(person: Person, limit: int = 6) -> None:
+    """The newest flags that still stand, whoever set them but the gold audit; nothing when there are none.
+
+    Of dialogues that this person is still to read in a campaign, their own alone.
+    """
+    found = _standing_flags(person, limit)
     if not found:
         return
     st.subheader("Flagged lately", anchor=False)
@@ -101,12 +104,14 @@ def _flag(event: Event, names: dict[str, str]) -> None:
             st.switch_page(PAGE, query_params={"dialogue": event.subject_id, "turn": str(turn)})
 
 
-def _standing_flags(limit: int) -> list[Event]:
+def _standing_flags(person: Person, limit: int) -> list[Event]:
     """Flags from the diary, newest first, without those that the same person took back or set again later."""
     seen: set[tuple[str, str, object, object]] = set()
-    found = []
+    found, blind = [], campaigns.blind_ids(service.store(), person.person_id)
     for event in history.recent(service.store(), _READ, subject_kind="dialogue"):
         if event.action not in ("audit_flag", "audit_unflag") or event.detail.get("is_gold"):
+            continue
+        if event.subject_id in blind and event.actor != person.person_id:
             continue
         place = (event.actor, event.subject_id, event.detail.get("turn_index"), event.detail.get("code"))
         if event.action == "audit_flag" and place not in seen:
