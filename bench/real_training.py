@@ -109,7 +109,7 @@ def run(*words: str) -> None:
 
 
 def summary(asked: argparse.Namespace) -> dict[str, Any]:
-    """Means of every model and what each step changed, over all seeds, with intervals by dialogue."""
+    """Means of every model and what each step changed, over these seeds; intervals draw dialogues anew, not seeds."""
     rows = pd.concat([measures(asked.out / f"seed{seed}" / "evaluate", seed) for seed in range(asked.seeds)])
     found: dict[str, Any] = {"seeds": asked.seeds, "turns": asked.turns}
     for name, own in rows[rows["measure"].isin(MEASURES)].groupby("measure"):

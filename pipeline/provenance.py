@@ -12,6 +12,8 @@ _PACKAGES = (
     "trl",
     "peft",
     "accelerate",
+    "deepspeed",
+    "vllm",
     "datasets",
     "openai",
     "xllamacpp",

@@ -7,7 +7,8 @@
 
 A process that is killed ends in none of these ways: it leaves "running" behind with a PID that is gone, and
 `pipeline.jobs` calls that died. The first SIGTERM or SIGINT only leaves the mark, so that the stage can save what it
-has; the second ends the process at once.
+has; the second ends the process at once. Of several processes that train together each is told by Slurm or a terminal
+and once more by the launcher: what comes within a few seconds of the first is the same word.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from pipeline import faults, processes
 from pipeline.collector import look_less_often
 from pipeline.provenance import code_version
 from pipeline.ranks import follow, rank
+from pipeline.ranks import processes as trained_by
 from pipeline.rundir import RunDir, Stage, State, utc_now
 from rubrics.errors import UserError
 
@@ -35,6 +37,7 @@ T = TypeVar("T")
 GPU_STAGES: frozenset[Stage] = frozenset({"sft", "grpo", "evaluate", "simulate"})
 HEARTBEAT_S = 2.0
 LOOK_EVERY_S = 0.2
+SAME_WORD_S = 10.0
 EXIT_DONE, EXIT_MENDABLE, EXIT_OURS, EXIT_CANCELLED = 0, 1, 3, 130
 
 
@@ -185,13 +188,15 @@ def _heartbeat(run: RunDir) -> Iterator[None]:
 
 @contextmanager
 def _signals_leave_the_mark(run: RunDir) -> Iterator[None]:
-    asked: list[int] = []
+    asked: list[float] = []
 
     def on_signal(number: int, frame: object) -> None:
         if not asked:
-            asked.append(number)
+            asked.append(time.monotonic())
             os.write(sys.stderr.fileno(), b"stopping; what is finished is kept; once more stops at once\n")
             return run.ask_to_cancel()
+        if trained_by() > 1 and time.monotonic() - asked[0] < SAME_WORD_S:
+            return None
         try:
             record_end(run, End("cancelled", EXIT_CANCELLED, "stopped at once, by a second signal"))
         finally:

@@ -17,7 +17,7 @@ from pipeline.configs import GrpoConfig, TrainingConfig
 from pipeline.endpoints import endpoint
 from pipeline.gate import check_gate
 from pipeline.holdout import hold_out, persons
-from pipeline.ranks import in_pieces
+from pipeline.ranks import in_pieces, processes
 from pipeline.rewards import needs_judge
 from pipeline.rundir import Override, RubricRef, RunDir
 from pipeline.turns import turns_of
@@ -26,6 +26,7 @@ from rubrics.errors import UserError
 from rubrics.schema import Rubric
 
 Level = Literal["ok", "warn", "fail"]
+_DISK = "three checkpoints, the best and the last weights"
 
 
 class Check(NamedTuple):
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     reference: RubricRef | None = None
     calibration: JudgeFigures | None = None
     override: Override | None = None
+    out: Path | None = None  # where the run is or will be written, if that is not the home
 
     @property
     def steps(self) -> int:
@@ -61,7 +63,7 @@ def plan_of(run: RunDir, home: Path, config: TrainingConfig) -> Plan:
     request = run.request()
     rubric = run.rubric() if request.stage == "grpo" else None
     gate = (request.rubric, request.calibration, request.override)
-    return Plan(home, config, run.inputs(), request.seed, rubric, *gate)
+    return Plan(home, config, run.inputs(), request.seed, rubric, *gate, run.path)
 
 
 def light_checks(plan: Plan) -> list[Check]:
@@ -147,7 +149,7 @@ def _room(plan: Plan) -> Iterator[Check]:
         return
     wanted, has = needs(plan.config, shape), available_memory()
     yield _fits("Memory", wanted.memory, has.size, f"of {has.where}", _parts(wanted))
-    yield _fits("Disk", wanted.disk, free_disk(plan.home), "free", "three checkpoints, the best and the last weights")
+    yield _fits("Disk", wanted.disk, free_disk(plan.out or plan.home), "free", _DISK)
 
 
 def _fits(name: str, wanted: int, has: int, where: str, of_what: str) -> Check:
@@ -156,4 +158,5 @@ def _fits(name: str, wanted: int, has: int, where: str, of_what: str) -> Check:
 
 
 def _parts(wanted: Needs) -> str:
-    return f"weights {gib(wanted.weights)}, gradients and optimiser {gib(wanted.learning)}, the rest at work"
+    shared = f", each over {processes()} processes" if in_pieces() else ""
+    return f"weights {gib(wanted.weights)}, gradients and optimiser {gib(wanted.learning)}{shared}, the rest at work"

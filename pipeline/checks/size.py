@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from pipeline.adapters import is_adapter, root_of
 from pipeline.configs import GrpoConfig, SftConfig, TrainingConfig
+from pipeline.ranks import in_pieces, processes
 
 PER_UNIT, MANY_WEIGHTS = 34, 1_000_000_000
 
@@ -53,13 +55,16 @@ class Memory(NamedTuple):
 
 
 def needs(config: TrainingConfig, shape: Shape) -> Needs:
-    """What the training takes on one device, nothing of it shared among several."""
+    """What the training takes on one device. Where the weights lie in pieces (FSDP, ZeRO-3) each of the processes holds
+    its part of them, of their gradients and of the optimiser; activations are everybody's own.
+    """
+    pieces = processes() if in_pieces() else 1
     trained = _adapter(config.lora_rank, shape) if config.lora_rank else shape.parameters
     reference = getattr(config, "beta", 0.0) > 0 and not config.lora_rank
     saved = 4 * (trained if config.lora_rank else shape.parameters) + 8 * trained
     return Needs(
-        weights=4 * shape.parameters * (2 if reference else 1),
-        learning=12 * trained,
+        weights=4 * shape.parameters * (2 if reference else 1) // pieces,
+        learning=12 * trained // pieces,
         activations=_activations(config, shape),
         disk=3 * saved + 3 * 4 * shape.parameters,
     )
@@ -93,9 +98,9 @@ def available_memory() -> Memory:
         return Memory(psutil.virtual_memory().available, "this machine's free memory")
 
 
-def free_disk(home: Path) -> int:
-    """Bytes free where the runs are."""
-    folder = next(one for one in (home.resolve(), *home.resolve().parents) if one.exists())
+def free_disk(place: Path) -> int:
+    """Bytes free on the disk of a folder, which need not be there yet."""
+    folder = next(one for one in (place.resolve(), *place.resolve().parents) if one.exists())
     return shutil.disk_usage(folder).free
 
 
@@ -115,11 +120,12 @@ def _tokens(config: TrainingConfig, shape: Shape, anew: bool) -> int:
     """Tokens that go through the model at once, each example as long as it may be. A prompt that a group shares is read
     once, unless activations are computed anew.
     """
-    at_once = min(config.at_once or (8 if isinstance(config, GrpoConfig) else 1), config.batch_size)
+    share = max(1, config.batch_size // processes())
+    at_once = min(config.at_once or (8 if isinstance(config, GrpoConfig) else 1), share)
     if isinstance(config, GrpoConfig):
         prompt = config.max_prompt or min(shape.context // 2, 2048)
         return (at_once if anew else 1) * prompt + at_once * config.max_completion_length
-    return at_once * (config.max_length if isinstance(config, SftConfig) else shape.context)
+    return at_once * (min(config.max_length, shape.context) if isinstance(config, SftConfig) else shape.context)
 
 
 def _adapter(rank: int, shape: Shape) -> int:
@@ -131,7 +137,8 @@ def _folder(name: str, home: Path) -> Path | None:
     """Where a model's files are, as far as that can be told without loading anything."""
     hub = Path.home() / ".cache" / "huggingface" / "hub" / f"models--{name.replace('/', '--')}"
     places = [home / "models" / name, home / "runs" / name / "model", Path(name), *sorted(hub.glob("snapshots/*"))]
-    return next((place for place in places if name and (place / "config.json").is_file()), None)
+    found = next((p for p in places if name and ((p / "config.json").is_file() or is_adapter(p))), None)
+    return _folder(root_of(found), home) if found and is_adapter(found) else found
 
 
 def _weights(file: Path) -> int:

@@ -42,4 +42,5 @@ def _of_files(stage: Stage, asked: Namespace) -> Plan:
     gate = read_gate(asked.gate) if getattr(asked, "gate", None) else None
     rubric = load_rubric(asked.rubric) if stage == "grpo" else None
     by = (gate.rubric, gate.calibration, gate.override) if gate else (None, None, None)
-    return Plan(asked.home, cast(TrainingConfig, config), read_inputs(asked.inputs), asked.seed or 0, rubric, *by)
+    inputs, seed = read_inputs(asked.inputs), asked.seed or 0
+    return Plan(asked.home, cast(TrainingConfig, config), inputs, seed, rubric, *by)._replace(out=asked.out)

@@ -23,6 +23,10 @@ _PLACE = {
     False: ("--node-rank", "--master-addr", "--master-port"),
 }
 SHARDING = ("gpus", "fsdp2", "zero3")
+# Seconds: Slurm says so long before its limit that the run is to stop. A launcher hands that on and kills what has not
+# ended after thirty seconds, in which a large model's last step is not saved, unless it is told to wait.
+TOLD_S, WAITS_S = 120, 110
+_PATIENCE = f"export TORCH_ELASTIC_SHUTDOWN_TIMEOUT={WAITS_S}"
 
 
 def run(name: str, parser: ArgumentParser, words: list[str]) -> int:
@@ -81,7 +85,7 @@ def _slurm(asked: Namespace, there: RunDir, command: list[str]) -> list[str]:
         rank, address, port = _PLACE[bool(asked.gpus)]
         where = f'{rank} "$SLURM_NODEID" {address} "$FIRST" {port} 29500'
         line = line.replace(" -m pipeline ", f" {where} -m pipeline ", 1)
-        first = 'FIRST=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n1)'
+        first = f'{_PATIENCE}; FIRST=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n1)'
         line = f"{first}; export FIRST; srun sh -c {shlex.quote(f'exec {line}')}"
     options = [
         f"--job-name={there.run_id}",
@@ -95,8 +99,9 @@ def _slurm(asked: Namespace, there: RunDir, command: list[str]) -> list[str]:
     # Two minutes before the limit the run is told to stop; it saves its last step, and can be submitted again. Where
     # srun starts it on each node it is told there, since neither a shell nor srun hands the signal on.
     if asked.nodes == 1:
-        return ["sbatch", *options, "--signal=B:TERM@120", f"--wrap=exec {line}"]
-    return ["sbatch", *options, "--signal=TERM@120", f"--wrap={line}"]
+        patience = f"{_PATIENCE}; " if asked.gpus > 1 else ""
+        return ["sbatch", *options, f"--signal=B:TERM@{TOLD_S}", f"--wrap={patience}exec {line}"]
+    return ["sbatch", *options, f"--signal=TERM@{TOLD_S}", f"--wrap={line}"]
 
 
 def _ray(asked: Namespace, there: RunDir, command: list[str]) -> list[str]:

@@ -3,17 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM
-
+from pipeline.adapters import is_adapter
 from pipeline.configs import TrainingConfig
-from pipeline.train.models import Loaded
+from pipeline.train.models import Loaded, read_weights
+from rubrics.errors import UserError
 
 
-def peft_config(config: TrainingConfig) -> Any:
-    """The adapter that the run asks for, as a trainer takes it; None where all weights are trained."""
+def peft_config(config: TrainingConfig, loaded: Loaded) -> Any:
+    """The adapter that the run asks for, as a trainer takes it; None where all weights are trained.
+
+    Raises UserError for one that is to be kept beside a model which is an adapter itself: nothing else could load it.
+    """
     if not config.lora_rank:
         return None
+    if config.adapter == "kept" and is_adapter(loaded.path):
+        raise UserError(f'model "{loaded.name}" is an adapter, beside which no other can be kept; use --adapter merged')
     from peft import LoraConfig
 
     targets = config.lora_targets
@@ -35,8 +39,7 @@ def merge(folder: Path, loaded: Loaded) -> None:
     """
     from peft import PeftModel
 
-    base = AutoModelForCausalLM.from_pretrained(loaded.path, dtype=torch.float32)
-    merged = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
+    merged = PeftModel.from_pretrained(read_weights(loaded.path), str(folder)).merge_and_unload()
     for file in folder.glob("adapter_*"):
         file.unlink()
     merged.save_pretrained(folder)

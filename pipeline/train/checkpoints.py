@@ -1,10 +1,12 @@
 """Checkpoints that are known to be whole.
 
 A trainer writes a checkpoint file by file, and resuming from half of one ends in an error. So each one is sealed once
-it is whole: `sealed.json` lists its files with their sizes, and only what still fits its seal is resumed from.
+it is whole: `sealed.json` lists its files with their sizes, and only what still fits its seal is resumed from. The
+files are on the disk before the seal is, so that it does not outlive them when the power fails.
 """
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -26,8 +28,20 @@ def checkpoint(run: RunDir, step: int) -> Path:
 
 def seal(folder: Path) -> None:
     """Declare a checkpoint whole, after the trainer has written all of it."""
-    sizes = {str(file.relative_to(folder)): file.stat().st_size for file in folder.rglob("*") if file.is_file()}
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    for one in (*files, folder):
+        _to_disk(one)
+    sizes = {str(file.relative_to(folder)): file.stat().st_size for file in files}
     write_whole(folder / SEAL, lambda tmp: tmp.write_text(json.dumps(sizes), encoding="utf-8"))
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's entries, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def is_whole(folder: Path) -> bool:

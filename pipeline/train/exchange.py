@@ -2,22 +2,27 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from pipeline.ranks import processes, rank
 from pipeline.rundir import RunDir
 from pipeline.stage import Cancelled, check_cancel
+from pipeline.train.looking import Looking
 from pipeline.train.models import Loaded, find_model, load_model
 from pipeline.train.reward import RubricErlReward
 from rubrics.errors import UserError
 
 T = TypeVar("T")
+# How long a process waits for another. NCCL's own ten minutes end a run whose judge is slow; who waits in vain for a
+# first process that has ended is ended by `pipeline.ranks`, and for one that was killed by the launcher.
+WAIT = timedelta(hours=2)
 # What a trainer hands a reward beside columns of the data set.
 _NO_COLUMNS = ("trainer_state", "log_extra", "log_metric")
 
@@ -25,7 +30,7 @@ _NO_COLUMNS = ("trainer_state", "log_extra", "log_metric")
 def meet() -> None:
     """Find the other processes, where there are any."""
     if processes() > 1:
-        PartialState(cpu=not torch.cuda.is_available())
+        PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
 
 
 def of_first(value: Callable[[], T]) -> T:
@@ -53,16 +58,28 @@ def _tried(value: Callable[[], Any]) -> Any:
 
 
 class StopTogether(TrainerCallback):
-    """Raises Cancelled in every process after the same step, once the run is asked to stop: a process that stopped by
-    itself, in the middle of a layer, would leave the others waiting.
+    """Raises Cancelled in every process after the same step, once the run is asked to stop, and likewise what ended a
+    look of the first one: a process that stopped by itself would leave the others waiting.
     """
 
-    def __init__(self, run: RunDir) -> None:
-        self._run = run
+    def __init__(self, run: RunDir, trainer: Trainer) -> None:
+        self._run, self._trainer = run, trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """After the looks that come before the first step."""
+        of_first(self._stop)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Look, all at once."""
-        of_first(lambda: check_cancel(self._run))
+        """All at once."""
+        of_first(self._stop)
+
+    def _stop(self) -> None:
+        check_cancel(self._run)
+        for one in self._trainer.callback_handler.callbacks:
+            if isinstance(one, Looking) and one.stopped_by:
+                raise one.stopped_by
 
 
 class JudgedByFirst:

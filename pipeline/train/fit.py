@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from transformers import AutoConfig, AutoTokenizer
 
+from pipeline.adapters import root_of
 from pipeline.checks import Check, Plan, failing, light_checks
 from pipeline.configs import GrpoConfig, SftConfig, TrainingConfig
 from pipeline.holdout import hold_out
@@ -21,7 +22,7 @@ def prompts_check(plan: Plan) -> Check:
     try:
         path = find_model(config.model, plan.home)
         tokenizer = markers_as_text(AutoTokenizer.from_pretrained(path, padding_side="left"))
-        context = AutoConfig.from_pretrained(path).get_text_config().max_position_embeddings
+        context = AutoConfig.from_pretrained(root_of(path)).get_text_config().max_position_embeddings
         room = room_of(config, context)
         gold = rubric is not None and rubric.reward.emotion > 0
         grpo = isinstance(config, GrpoConfig)
@@ -49,7 +50,7 @@ def tell(run: RunDir, checks: Sequence[Check]) -> None:
 def room_of(config: TrainingConfig, context: int) -> int:
     """Tokens that an example (SFT) or a prompt (GRPO) may have."""
     if isinstance(config, SftConfig):
-        return config.max_length
+        return min(config.max_length, context)
     room = context - config.max_completion_length if isinstance(config, GrpoConfig) else context
     return min(room, config.max_prompt or room)
 
@@ -64,4 +65,7 @@ def told(chosen: data.Selection, config: TrainingConfig, room: int) -> Check:
     longest = f", the longest of {chosen.longest} tokens" if chosen.longest else ""
     if left:
         return Check(NAME, "warn", f"{len(chosen.rows):,} used; left out: {left}{longest}")
+    if isinstance(config, SftConfig) and room < config.max_length:
+        more = f"the model reads no more, so max_length {config.max_length:,} is not used"
+        return Check(NAME, "warn", f"{len(chosen.rows):,} used, all within {room:,} tokens: {more}")
     return Check(NAME, "ok", f"{len(chosen.rows):,} used, all within {room:,} tokens")

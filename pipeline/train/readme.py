@@ -51,7 +51,7 @@ def _head(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trained(card: Mapping[str, Any]) -> str:
-    config, best = card["config"], card["best"]
+    config = card["config"]
     length = f"{config['epochs']:g} epochs" if config["epochs"] else f"{config['max_steps']} steps"
     what = (
         "all weights" if not config["lora_rank"] else f"a LoRA adapter of rank {config['lora_rank']}, {card['adapter']}"
@@ -62,7 +62,7 @@ def _trained(card: Mapping[str, Any]) -> str:
         "Trained": f"{what}, {card['parameters']:,} weights in the model",
         "Preset": card["preset"] or "none",
         "Length": f"{length}; {card['steps']} steps taken",
-        "Weights kept": _kept(best),
+        "Weights kept": _kept(card),
         "Learning rate, batch": f"{config['learning_rate']:g}, {config['batch_size']}",
         "Seed": card["seed"],
         "Weights, SHA-256": f"`{card['sha256']}`",
@@ -70,10 +70,14 @@ def _trained(card: Mapping[str, Any]) -> str:
     return _table(rows)
 
 
-def _kept(best: Mapping[str, Any] | None) -> str:
-    if not best:
+def _kept(card: Mapping[str, Any]) -> str:
+    if best := card["best"]:
+        return f"those of step {best['step']}, the best by {best['metric']} ({best['value']:.4g}) on persons held out"
+    if not card["data"]["held_out"]:
         return "those of the last step; nothing was held out to choose by"
-    return f"those of step {best['step']}, the best by {best['metric']} ({best['value']:.4g}) on persons held out"
+    if card["config"]["keep"] == "last":
+        return "those of the last step, as was asked; the persons held out chose nothing"
+    return "those of the last step; persons were held out, and no step was measured on them to choose by"
 
 
 def _data(data: Mapping[str, Any]) -> str:

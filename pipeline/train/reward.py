@@ -47,7 +47,7 @@ class RubricErlReward(WholeReward):
 
     def recount(self, step: int) -> None:
         """Go on counting from what an earlier attempt had counted by that step, 0 for none."""
-        events = (e["metrics"] for e in self._run.events() if e["kind"] == "metric" and e["step"] == step)
+        events = (e["metrics"] for e in self._run.events() if e["kind"] == "metric" and e["step"] <= step)
         last: dict[str, float] = next(
             (metrics for metrics in reversed(list(events)) if "total/verdicts" in metrics), {}
         )

@@ -25,6 +25,9 @@ def rollout_arguments(config: GrpoConfig) -> dict[str, Any]:
         "vllm_server_timeout": 240.0,
         # What the server samples from differs from the trainer's own numbers by rounding; this takes it out again.
         "vllm_importance_sampling_correction": True,
+        "vllm_importance_sampling_mode": "sequence_mask",
+        "vllm_importance_sampling_clip_max": 3.0,
+        "vllm_importance_sampling_clip_min": None,
         **_exact(config),
     }
 

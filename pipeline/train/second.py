@@ -57,8 +57,8 @@ class SecondJudge(Looking):
     def __init__(
         self, run: RunDir, config: GrpoConfig, rubric: Rubric, judges: Judges, cache: Path, loaded: Loaded, tell: Tell
     ) -> None:
-        super().__init__(config.second_every)
-        self._run, self._config, self._rubric, self._judges = run, config, rubric, judges
+        super().__init__(run, OUTPUT, config.second_every)
+        self._config, self._rubric, self._judges = config, rubric, judges
         self._tell = tell
         self._cache, self._loaded = cache, loaded
         self._turns: Sequence[Turn] = ()

@@ -24,6 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from pipeline import served
+from pipeline.adapters import root_of
 from pipeline.train.data import disarmed, token_ids
 from pipeline.train.models import Loaded, device, find_model, load_model
 from rubrics.errors import UserError
@@ -218,7 +219,7 @@ def _loaded(name: str, home: Path) -> Loaded:
 
 def _check_memory(name: str, path: str) -> None:
     """Refuse a model of a folder that would push everything else out of memory."""
-    need = sum(file.stat().st_size for file in Path(path).glob("*.safetensors")) * _BYTES_IN_MEMORY
+    need = sum(file.stat().st_size for file in Path(root_of(path)).glob("*.safetensors")) * _BYTES_IN_MEMORY
     free = psutil.virtual_memory().available
     if need > free and not torch.cuda.is_available():
         raise UserError(f'model "{name}" takes {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; stop something')

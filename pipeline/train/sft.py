@@ -33,21 +33,22 @@ def run(run: RunDir, home: Path) -> None:
     checks = fit.begin(run, plan_of(run, home, config))
     loaded = load_together(config.model, home)
     seed, parts = run.request().seed, hold_out(run.inputs(), config, run.request().seed)
-    build = data.sft_row(loaded.tokenizer, config.max_length)
+    room = fit.room_of(config, loaded.model.config.get_text_config().max_position_embeddings)
+    build = data.sft_row(loaded.tokenizer, room)
     chosen = data.select(parts.train, build, data.rows_needed(config), seed)
     data.tell(run, chosen, parts)
-    fit.tell(run, [*checks, fit.told(chosen, config, config.max_length)])
-    data.refuse_too_long(chosen, config, config.max_length)
+    fit.tell(run, [*checks, fit.told(chosen, config, room)])
+    data.refuse_too_long(chosen, config, room)
     steps = data.steps_of(config, ceil(len(chosen.rows) / config.batch_size))
     resumed_from = of_first(lambda: checkpoints.newest_whole(run))
     keeper = Keeper(run, EmptyBook())
-    looks = _looks(run, config, loaded, parts, keeper)
+    looks = _looks(run, config, loaded, parts, keeper, room)
     trainer = SFTTrainer(
         model=loaded.model,
         args=arguments(run, config, steps, loaded.model.num_parameters()),
         train_dataset=Dataset.from_list(chosen.rows),
         processing_class=loaded.tokenizer,
-        peft_config=adapter.peft_config(config),
+        peft_config=adapter.peft_config(config, loaded),
         callbacks=[keeper, *looks],
     )
     for look in looks:
@@ -56,12 +57,12 @@ def run(run: RunDir, home: Path) -> None:
     keep_model(run, config, trainer, loaded)
 
 
-def _looks(run: RunDir, config: SftConfig, loaded: Loaded, parts: Parts, keeper: Keeper) -> list[Looks]:
+def _looks(run: RunDir, config: SftConfig, loaded: Loaded, parts: Parts, keeper: Keeper, room: int) -> list[Looks]:
     """Who tries the model on people it does not learn from; nobody where none are held out."""
     turns = choose(parts.held, config)
     if not turns or not can_look():
         return []
-    rows = [data.answer_tokens(turn, loaded.tokenizer, config.max_length) for turn in turns if not fault(turn.text)]
+    rows = [data.answer_tokens(turn, loaded.tokenizer, room) for turn in turns if not fault(turn.text)]
     held = Held(turns, parts.persons, [row for row in rows if row])
     return [Looks(run, config, loaded, held, ANSWER_TOKENS, keeper.tell)]
 

@@ -18,7 +18,7 @@ from pipeline.__main__ import main
 from pipeline.checks import Plan, light_checks, size
 from pipeline.checks.judge import Took, estimate, judge_check
 from pipeline.checks.size import Memory, needs, shape_of
-from pipeline.configs import GrpoConfig, SftConfig
+from pipeline.configs import CONFIGS, GrpoConfig, SftConfig, resolve
 from pipeline.endpoints import Endpoint
 from pipeline.gate import GatePass
 from pipeline.rundir import RubricRef
@@ -112,6 +112,52 @@ def test_a_disk_or_a_memory_that_is_too_small_fails(
     monkeypatch.setattr(checks, "available_memory", lambda: Memory(10_000, "the GPU"))
     found = light_checks(plan(tmp_path))
     assert (levels(found)["Disk"], levels(found)["Memory"]) == ("fail", "fail")
+
+
+@pytest.mark.parametrize("stage", ["sft", "grpo"])
+@pytest.mark.parametrize("launcher", ["ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"])
+def test_eight_gpus_that_share_the_weights_hold_the_papers_model(
+    tmp_path: Path, judge: LoopbackJudge, monkeypatch: pytest.MonkeyPatch, stage: Any, launcher: str
+) -> None:
+    """Qwen2.5-7B-Instruct, by its config.json, on GPUs of 80 GiB: one alone is too small for it, a share of it fits."""
+    config = CONFIGS[stage].model_validate(resolve(stage, {"preset": "kardia-paper"}))
+    monkeypatch.setattr(checks, "shape_of", lambda *_: size.Shape(7_615_616_512, 3584, 18944, 28, 32768))
+    monkeypatch.setattr(checks, "available_memory", lambda: Memory(80 * 2**30, "the GPU"))
+    paper = plan(tmp_path)._replace(config=config)
+    assert levels(light_checks(paper))["Memory"] == "fail"
+    monkeypatch.setenv(launcher, "true")
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    found = light_checks(paper)
+    assert levels(found)["Memory"] == "ok", line(found, "Memory")
+    # 12 bytes a weight of gradient and moments: 85.1 GiB, an eighth of which is 10.6.
+    assert "gradients and optimiser 10.6, each over 8 processes" in line(found, "Memory")
+
+
+def test_the_disk_is_that_which_the_run_is_written_to(
+    tmp_path: Path, judge: LoopbackJudge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_model("tiny", tmp_path)
+    asked: list[Path] = []
+    monkeypatch.setattr(checks, "free_disk", lambda place: asked.append(place) or 10**12)
+    light_checks(plan(tmp_path))
+    light_checks(plan(tmp_path)._replace(out=tmp_path / "big" / "out"))
+    run = lay_out(tmp_path, "sft", {"model": "tiny"}, dialogues(2))
+    light_checks(checks.plan_of(run, tmp_path, SftConfig(model="tiny")))
+    assert asked == [tmp_path, tmp_path / "big" / "out", run.path]
+    assert size.free_disk(tmp_path / "not" / "there yet") > 0
+
+
+def test_an_example_is_never_longer_than_what_the_model_reads(tmp_path: Path) -> None:
+    asked = {"model": "tiny", "max_steps": 1, "max_length": 100_000}
+    run = lay_out(tmp_path, "sft", asked, dialogues(2))
+    sft.run(run, tmp_path)
+    last = events(run, "checks")[0]["checks"][-1]
+    assert last["level"] == "warn"
+    assert "all within 4,096 tokens: the model reads no more, so max_length 100,000 is not used" in last["told"]
+    rows = [dialogue(n, 1) | {"situation": "word " * 5000} for n in range(2)]
+    run = lay_out(tmp_path, "sft", asked, pd.DataFrame(rows))
+    with pytest.raises(UserError, match=r"no turn can be used .*too long"):
+        sft.run(run, tmp_path)
 
 
 def test_a_models_shape_is_that_of_the_model(tmp_path: Path) -> None:

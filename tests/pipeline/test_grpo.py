@@ -98,6 +98,8 @@ def test_two_steps_keep_every_completion_with_its_verdicts(tmp_path: Path, judge
     settled = events(run, "config")[0]["arguments"]
     assert (settled["loss_type"], settled["scale_rewards"], settled["beta"]) == ("grpo", "group", 0.01)
     assert settled["num_iterations"] == 1
+    assert (settled["entropy_coef"], settled["use_adaptive_entropy"], settled["sync_ref_model"]) == (0.0, False, False)
+    assert settled["off_policy_mask_threshold"] == "None", "as the trainer writes it down"
     assert settled["steps_per_generation"] == settled["gradient_accumulation_steps"], "every step is a boundary"
 
 

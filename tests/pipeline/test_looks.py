@@ -14,6 +14,7 @@ import yaml
 from pipeline.configs import SftConfig
 from pipeline.holdout import hold_out
 from pipeline.rundir import RunDir
+from pipeline.stage import Cancelled
 from pipeline.train import grpo, looks, sft
 from pipeline.train.looks import Best, best_of, save_best
 from rubrics.errors import UserError
@@ -89,6 +90,46 @@ def test_sft_keeps_the_weights_of_its_lowest_loss_and_says_which(
     assert "step 2, the best by validation/loss" in (run.path / "model" / "README.md").read_text()
     assert not (run.path / "best").exists()
     assert not (run.path / "model" / "look.json").exists()
+
+
+def test_a_look_that_was_cut_off_is_made_up_for_and_none_is_made_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = iter([3.0, 2.0, 2.5, 2.4, Cancelled(), 1.0])
+
+    def loss(loaded: object, rows: object) -> float:
+        if isinstance(value := next(planted), Cancelled):
+            raise value
+        return value
+
+    def full(*_: object) -> None:
+        raise UserError("model: cannot be written; free space, then resume")
+
+    monkeypatch.setattr(looks, "loss", loss)
+    run = sft_run(tmp_path)
+    with pytest.raises(Cancelled):
+        sft.run(run, tmp_path)
+    assert [folder.name for folder in (run.path / "best").iterdir()] == ["step-1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(sft, "keep_model", full)
+        with pytest.raises(UserError, match="free space"):
+            sft.run(run, tmp_path)
+    sft.run(run, tmp_path)  # with not one look left to plan for
+    assert validation(run, "loss") == {0: 3.0, 1: 2.0, 2: 2.5, 3: 2.4, 4: 1.0}
+    card = json.loads((run.path / "outputs" / "model.json").read_text())
+    assert (card["steps"], card["best"]) == (4, {"step": 4, "metric": "validation/loss", "value": 1.0})
+    samples = run.read_output("samples")
+    assert samples is not None
+    assert sorted(samples["step"].unique()) == [0, 1, 2, 3, 4]
+
+
+def test_the_last_weights_are_said_to_be_kept_because_that_was_asked(tmp_path: Path) -> None:
+    run = sft_run(tmp_path, max_steps=1, keep="last")
+    sft.run(run, tmp_path)
+    assert "| those of the last step, as was asked;" in (run.path / "model" / "README.md").read_text()
+    run = sft_run(tmp_path, max_steps=1, validation_turns=0)
+    sft.run(run, tmp_path)
+    assert "| those of the last step; nothing was held out" in (run.path / "model" / "README.md").read_text()
 
 
 def test_the_loss_is_that_of_the_answers_tokens(tmp_path: Path) -> None:
@@ -198,12 +239,14 @@ def test_the_folder_loads_in_plain_transformers(tmp_path: Path, adapter: str) ->
     lora = {"lora_rank": 4, "adapter": adapter} if adapter else {}
     run = sft_run(tmp_path, max_steps=2, **lora)
     sft.run(run, tmp_path)
+    absent = ("peft", "trl", "accelerate", "pipeline", "rubrics", "db", "studio")
     lines = [
+        f"import sys; sys.modules.update(dict.fromkeys({absent!r}))",  # whoever asks for one of them finds none
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         f"folder = {str(run.path / 'model')!r}",
         "model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)",
         "print(tokenizer.decode(model.generate(**tokenizer('It hurts', return_tensors='pt'), max_new_tokens=4)[0]))",
-        "import sys; assert 'peft' not in sys.modules and not any(name.startswith('pipeline') for name in sys.modules)",
+        f"assert not any(sys.modules[name] for name in {absent!r})",
     ]
     env = {"HF_HUB_OFFLINE": "1", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(

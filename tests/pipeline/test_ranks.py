@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -118,6 +119,37 @@ def test_two_processes_stop_together_and_resume_to_the_same_weights(tmp_path: Pa
     assert (run.path / "model" / "model.safetensors").read_bytes() == (
         whole.path / "model" / "model.safetensors"
     ).read_bytes()
+
+
+def test_a_cancel_in_the_middle_of_a_look_is_heard_by_both_and_the_look_is_made_up_for(
+    tmp_path: Path, judge: LoopbackJudge
+) -> None:
+    """Only the first process looks: one that stopped there by itself would leave the other waiting for it. It is told
+    twice, as Slurm tells every process of a step and a launcher those that it started.
+    """
+    (tmp_path / "endpoints.toml").write_text(judge.endpoint_row())
+    run = lay_out(tmp_path, "grpo", GRPO | HELD | {"max_steps": 1, "learning_rate": 0.1}, dialogues(10), RUBRIC)
+    judge.refuse = lambda prompt: bool(run.status().done and time.sleep(5))
+    process = together(run, tmp_path)
+    until(lambda: run.status().done == 1 or process.poll() is not None, within=120)
+    for pid in (run.status().pid, process.pid):
+        os.kill(pid or 0, signal.SIGTERM)
+    assert process.wait(timeout=30) is not None
+    assert run.status().state == "cancelled", (run.status(), log_of(run, tmp_path))
+    assert run.status().message.startswith("stopped as asked"), run.status()
+    kept = checkpoints.newest_whole(run)
+    assert kept is not None
+    assert {"rng_state_0.pth", "rng_state_1.pth"} <= {file.name for file in kept.iterdir()}
+    samples = run.read_output("samples")
+    assert samples is not None
+    assert set(samples["step"]) == {0}, "the last look was cut off"
+    judge.refuse = lambda prompt: False
+    jobs.resume(tmp_path, run)
+    assert together(run, tmp_path).wait(timeout=240) == 0, log_of(run, tmp_path)
+    samples = run.read_output("samples")
+    assert samples is not None
+    assert set(samples["step"]) == {0, 1}
+    assert (run.path / "model" / "model.safetensors").is_file()
 
 
 def test_two_processes_fine_tune_as_one_does(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A training that was stopped anywhere ends with the weights of one that never was, and pays for no answer twice."""
 
+import json
 import random
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from pipeline.rundir import RunDir
 from pipeline.train import checkpoints, grpo, sft
 from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
 from tests.pipeline.regenerate_runs import until
-from tests.pipeline.training_runs import RUBRIC, dialogues, lay_out
+from tests.pipeline.training_runs import RUBRIC, dialogues, events, lay_out
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -126,6 +127,25 @@ def test_resumed_at_any_step_equals_never_stopped(
     assert weights(run) == whole.weights
     asked = [prompt for prompt in judge.prompts if "greeting" not in prompt]
     assert asked == [], "whatever was judged before came from the cache"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sft in epochs", "sft with an adapter", "grpo, validating"])
+def test_resumed_after_its_last_step_it_learns_nothing_more(
+    kind: str, home: Path, judge: LoopbackJudge, undisturbed: Callable[[str], Whole]
+) -> None:
+    """As a kill, or a full disk, leaves it while the model is written: every step was taken, and there is no model."""
+    whole = undisturbed(kind)
+    last = max(checkpoints.step_of(folder) for folder in whole.saved.glob("checkpoint-*"))
+    run = new_run(home, kind)
+    shutil.copytree(whole.saved / f"checkpoint-{last}", checkpoints.checkpoint(run, last))
+    if (best := whole.saved / f"best-{last}").is_dir():
+        shutil.copytree(best, run.path / "best")
+    KINDS[kind][0].run(run, home)
+    assert weights(run) == whole.weights
+    assert json.loads((run.path / "outputs" / "model.json").read_text())["steps"] == last
+    assert [e for e in events(run, "metric") if "loss" in e["metrics"]] == []
+    assert checkpoints.step_of(checkpoints.newest_whole(run) or Path("0")) == last
 
 
 def started(run: RunDir, home: Path) -> "subprocess.Popen[bytes]":

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -152,6 +153,25 @@ def test_stopped_and_resumed_equals_never_stopped(tmp_path: Path, monkeypatch: p
     assert [e["seq"] for e in run.events()] == list(range(len(list(run.events()))))
     assert len(list(run.events())) > seen
     assert [e["step"] for e in events(run, "metric") if "loss" in e["metrics"]] == [1, 2, 3, 4]
+
+
+def test_files_are_on_the_disk_before_their_seal_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    original = os.fsync
+
+    def spy(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        original(handle)
+
+    folder = tmp_path / "checkpoint-1"
+    for name in ("model.safetensors", "parts/rank0.bin"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"weights")
+    monkeypatch.setattr(os, "fsync", spy)
+    checkpoints.seal(folder)
+    assert set(synced[:-1]) == {"model.safetensors", "rank0.bin", "checkpoint-1"}
+    assert synced[-1].startswith(".sealed.json")
+    assert checkpoints.is_whole(folder)
 
 
 def test_a_torn_checkpoint_is_passed_over(tmp_path: Path) -> None:

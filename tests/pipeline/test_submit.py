@@ -80,6 +80,7 @@ def test_several_machines_are_told_apart_by_slurm(tmp_path: Path, capsys: pytest
     assert {"--nodes=2", "--ntasks-per-node=1", "--gres=gpu:4"} <= set(line)
     wrapped = line[-1].removeprefix("--wrap=")
     assert subprocess.run(["bash", "-n", "-c", wrapped], check=False).returncode == 0
+    assert wrapped.startswith("export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=110; "), "before srun, which hands it on"
     for part in ("--num_processes 8", "--num_machines 2", "fsdp2.yaml", '--machine_rank "$SLURM_NODEID"', "$FIRST"):
         assert part in wrapped
     assert wrapped.index("--machine_rank") < wrapped.index("-m pipeline sft"), (
@@ -101,6 +102,19 @@ def test_one_process_is_started_as_it_is(gpus: str, tmp_path: Path, capsys: pyte
     line = line_of(tmp_path, capsys, "--via", "slurm", "--gpus", gpus)
     assert line[-1].startswith("--wrap=exec python -m pipeline sft ")
     assert "--signal=B:TERM@120" in line, "the only process there is"
+
+
+def test_a_launcher_waits_nearly_as_long_as_slurm_before_it_kills(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = line_of(tmp_path, capsys, "--via", "slurm", "--gpus", "8", "--sharding", "zero3")
+    start = "--wrap=export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=110; exec python -m accelerate.commands.launch "
+    assert line[-1].startswith(start)
+    for name, value in {"": 30, "110": 110}.items():
+        known = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": name} if name else {}
+        code = "from torch.distributed.launcher.api import LaunchConfig; print(LaunchConfig(1, 1, 1).shutdown_timeout)"
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | known)
+        assert told.stdout.strip() == str(value), "what the installed launcher makes of it"
 
 
 def test_one_gpu_needs_no_launcher(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -151,11 +151,13 @@ def test_whole_checkpoints_can_be_tried_by_their_step(tmp_path: Path) -> None:
         (2, ("sealed.json", "config.json")),
         (10, ("sealed.json", "config.json")),
         (12, ("config.json",)),
+        (14, ("sealed.json", "adapter_config.json")),
+        (16, ("sealed.json",)),
     ):
         (folder := run / "checkpoints" / f"checkpoint-{step}").mkdir(parents=True)
         for name in files:
             (folder / name).write_text("{}")
     found = checkpoints(run)
-    assert [folder.name for folder in found] == ["checkpoint-10", "checkpoint-2"]
-    assert name_of(str(found[0])) == "GRPO model 3f9a, step 10"
-    assert origin_of(str(found[0])) == (run.name, 10)
+    assert [folder.name for folder in found] == ["checkpoint-14", "checkpoint-10", "checkpoint-2"]
+    assert name_of(str(found[1])) == "GRPO model 3f9a, step 10"
+    assert origin_of(str(found[1])) == (run.name, 10)

@@ -8,6 +8,7 @@ import streamlit as st
 from db import runs
 from db.store import Store
 from pipeline import processes, served
+from pipeline.adapters import is_adapter
 from studio import service
 from studio.widgets.names import escaped
 from studio.widgets.run.words import BUILT_IN, model_name
@@ -43,7 +44,7 @@ def choices(store: Store) -> dict[str, str]:
 def checkpoints(run: Path) -> list[Path]:
     """The whole checkpoints of a run that can be loaded by themselves, the last first."""
     whole = [seal.parent for seal in run.glob("checkpoints/checkpoint-*/sealed.json")]
-    usable = [folder for folder in whole if (folder / "config.json").is_file()]
+    usable = [folder for folder in whole if (folder / "config.json").is_file() or is_adapter(folder)]
     return sorted(usable, key=lambda folder: int(folder.name.rsplit("-", 1)[1]), reverse=True)
 
 
