@@ -175,7 +175,7 @@ def _known_words(told: dict[str, Any]) -> str:
 def _unknown_words(names: Sequence[str]) -> str:
     if not names:
         return ""
-    return f" No run is known that trained {', '.join(map(model_name, names))}: nobody here knows whom it learnt from."
+    return f" Whom {' and '.join(map(model_name, names))} learnt from is not known, for no run here tells of it."
 
 
 def _by_model(found: Evaluation, names: Sequence[str]) -> pd.DataFrame:

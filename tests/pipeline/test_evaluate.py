@@ -436,7 +436,7 @@ def test_a_folder_as_trained_model_leaves_its_people_out_and_one_from_elsewhere_
     assert (event["of_trained_people"], event["unknown"]) == (1, [elsewhere])
     told = held_out_words(read_evaluation(run))
     assert told.startswith("Held out: nobody in these dialogues")
-    assert told.endswith(f"No run is known that trained {tmp_path.name}/other: nobody here knows whom it learnt from.")
+    assert told.endswith(f" Whom {tmp_path.name}/other learnt from is not known, for no run here tells of it.")
     assert [step.run_id for step in lineage(read_evaluation(run))] == [run.run_id, trained.run_id]
 
 
