@@ -127,7 +127,8 @@ def one_step(reader: Reader, chance: random.Random) -> None:
     by = {"rubric": data["rubric"], "version": data["version"]}
     what = chance.choices(["move", "flag", "unflag", "note", "finish"], [8, 10, 3, 2, 2])[0]
     code = chance.choice(data["codes"])
-    if what == "move":
+    is_here = data["here"]["id"] == place["dialogue"]  # else what comes next is not here yet
+    if what == "move" and is_here:
         reader.move(place["dialogue"], chance.choice(turns))
     elif what == "flag":
         reader.press("flag", turn=place["turn"], code=code["code"], severity=code["severity"], **by)
@@ -135,7 +136,7 @@ def one_step(reader: Reader, chance: random.Random) -> None:
         reader.press("unflag", turn=place["turn"], code=code["code"])
     elif what == "note":
         reader.press("note", turn=place["turn"], note=f"note {len(reader.acts)}")
-    elif data["here"]["id"] == place["dialogue"]:  # else what comes next is not here yet
+    elif what == "finish" and is_here:
         reader.press("finish", **by)
         reader.move(data["nextId"] or dialogue_of(chance.randrange(48)), 0)
 
