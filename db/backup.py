@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
 
-from db.store import FILE_NAME, Store, StoreBusy, free_path, refuse_newer, rows_of, table_rows
+from db.store import FILE_NAME, Store, StoreBusy, free_path, refuse_newer, rows_of, table_digests, table_rows
 from rubrics.errors import UserError
+
+PROOF = ".proof-"  # how a folder is called in which a copy is restored to see whether it is whole
 
 
 def backup(store: Store, target: Path | None = None) -> Path:
@@ -33,6 +37,37 @@ def backup(store: Store, target: Path | None = None) -> Path:
         part.unlink(missing_ok=True)
         _log_of(part).unlink(missing_ok=True)
     return target
+
+
+def prove_same(store: Store, copy: Path) -> None:
+    """Restore a copy into an empty home beside it and hold every row there against the open store's.
+
+    Nobody may write meanwhile. Raises UserError when one differs; the copy is then taken away, as nothing rests on it.
+    `keeping.prove` is for a store that is up to date; one of an older version cannot be checked before it is migrated.
+    """
+    with tempfile.TemporaryDirectory(dir=copy.parent, prefix=PROOF) as folder:
+        restore(Path(folder), copy)
+        with closing(Store(Path(folder))) as restored:
+            there, here = restored.read(table_digests), store.read(table_digests)
+    if differ := sorted(name for name in here if here[name] != there.get(name)):
+        copy.unlink()
+        raise UserError(
+            f"{copy}: the copy made before an update is not what the store holds ({', '.join(differ)}), so nothing was "
+            "changed; see to the disk, then open the studio again"
+        )
+
+
+def write_anew(store: Store) -> None:
+    """Close a store that nobody else uses, and put a copy in its file's place.
+
+    A row that was changed or deleted lies in the file's free blocks until they are used again; the copy has none.
+    """
+    anew = store.home / f".{FILE_NAME}.anew"
+    anew.unlink(missing_ok=True)
+    copy = backup(store, anew)
+    store.close()
+    _log_of(store.path).unlink(missing_ok=True)
+    copy.replace(store.path)
 
 
 def restore(home: Path, backup_file: Path) -> Path | None:

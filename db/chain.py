@@ -95,6 +95,11 @@ def anchor(cursor: Cursor, why: str) -> Link:
     return _add(cursor, told, head(cursor))
 
 
+def now() -> datetime:
+    """Now in UTC, without offset, as the store keeps times."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def head(cursor: Cursor) -> Link:
     """The newest row of the chain."""
     found = cursor.execute("SELECT seq, hash FROM chain WHERE seq = (SELECT max(seq) FROM chain)").fetchone()
@@ -175,7 +180,7 @@ def _stretch(rows: Iterable[tuple[int, bytes]]) -> Stretch | None:
 
 
 def _add(cursor: Cursor, told: dict[str, Any], before: Link) -> Link:
-    seq, moment = before.seq + 1, datetime.now(UTC).replace(tzinfo=None)
+    seq, moment = before.seq + 1, now()
     text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     hash = link_hash(before.hash, seq, moment, text)
     cursor.execute("INSERT INTO chain VALUES (?, ?, ?, ?)", [seq, moment, text, hash])

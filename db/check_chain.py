@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from db import chain
@@ -39,14 +39,14 @@ def _faults(cursor: Cursor) -> Iterator[str]:
         yield "the history has no chain: it was taken away, or the store was never brought up to date"
         return
     yield from link_faults(rows)
-    stretches, keys = _what_is_told([json.loads(told) for _, _, told, _ in rows])
+    stretches, keys = what_is_told([json.loads(told) for _, _, told, _ in rows])
     for table in chain.numbered_tables(cursor):
-        yield from _table_faults(cursor, table, stretches.get(table, []))
+        yield from table_faults(table, chain.numbered_rows(cursor, table), stretches.get(table, []))
     for table in chain.KEYED:
         yield from _key_faults(cursor, table, keys.get(table, {}))
 
 
-def _what_is_told(told: list[Told]) -> tuple[dict[str, list[Stretch]], dict[str, dict[str, str]]]:
+def what_is_told(told: list[Told]) -> tuple[dict[str, list[Stretch]], dict[str, dict[str, str]]]:
     """The stretches of each numbered table and the digest of each key that count now.
 
     An anchor takes the place of all before it, and what is told last of a key stands.
@@ -63,8 +63,9 @@ def _what_is_told(told: list[Told]) -> tuple[dict[str, list[Stretch]], dict[str,
     return stretches, keys
 
 
-def _table_faults(cursor: Cursor, table: str, stretches: list[Stretch]) -> Iterator[str]:
-    rows, waiting = chain.numbered_rows(cursor, table), iter(stretches)
+def table_faults(table: str, rows: Iterable[tuple[int, bytes]], stretches: list[Stretch]) -> Iterator[str]:
+    """Where the rows of a numbered table, each with its number and what it says, are not those that were told of."""
+    waiting = iter(stretches)
     current, digest, last = next(waiting, None), hashlib.sha256(), 0
     for seq, line in rows:
         while current and seq > current.last:

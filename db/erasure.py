@@ -7,9 +7,11 @@ they wrote stays: decisions rest on it. The history says that it happened, when 
 
 The rows are written anew, which the chain tells by an anchor (db/chain.py): its links, and every signed head, stand.
 Run directories and backups are files of their own: what still names the person there is listed, for a human to decide.
+In the store's own file what was there lies in free blocks until `backup.write_anew`, which the command does last.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +53,11 @@ def erase_person(store: Store, actor: Person, person_id: str, reason: str) -> Er
     if person_id in (SYSTEM.person_id, actor.person_id):
         raise UserError(f"{person_id}: this account cannot be erased by itself; another admin does that")
     known = person_of(store, person_id)
-    if any(word and word.lower() in reason.lower() for word in (known.person_id, known.name, known.email)):
+    words = store.read(lambda cursor: _words(cursor, known))
+    if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reason, re.IGNORECASE) for word in words):
         raise UserError("The reason names the person: it stays in the history, so say it without")
     pseudonym, rows = store.write(lambda cursor: _erase(cursor, actor, known, reason.strip()))
-    return Erased(pseudonym, rows, _files_that_name(store.home, known))
+    return Erased(pseudonym, rows, _files_that_name(store.home, words))
 
 
 def retain(store: Store, actor: Person, days: int) -> int:
@@ -74,6 +77,13 @@ def retain(store: Store, actor: Person, days: int) -> int:
     return store.write(work)
 
 
+def _words(cursor: Cursor, known: Person) -> list[str]:
+    """The person's id, and every name and address that they ever had here."""
+    rows = rows_of(cursor, "SELECT name, email FROM person_events WHERE person_id = ?", [known.person_id])
+    found = {known.person_id, known.email, *(row["name"] for row in rows), *(row["email"] for row in rows)}
+    return sorted(word for word in found if word)
+
+
 def _erase(cursor: Cursor, actor: Person, known: Person, reason: str) -> tuple[str, int]:
     authorize(cursor, actor, "manage_people")
     current = rows_of(cursor, "SELECT active FROM people WHERE person_id = ?", [known.person_id])
@@ -83,9 +93,10 @@ def _erase(cursor: Cursor, actor: Person, known: Person, reason: str) -> tuple[s
     for table in _THEIRS_ALONE:
         cursor.execute(f"DELETE FROM {table} WHERE person_id = ?", [known.person_id])
     cursor.execute("DELETE FROM saved_filter_events WHERE person_id = ? AND NOT is_shared", [known.person_id])
+    words = dict.fromkeys(_words(cursor, known), pseudonym)
     by = {"id": known.person_id, "new": pseudonym}
     rows = sum(_rename(cursor, table, column, by) for table, column in _columns(cursor))
-    rows += sum(_rename_in_json(cursor, table, column, known, pseudonym) for table, column in _JSON)
+    rows += sum(_rename_in_json(cursor, table, column, words) for table, column in _JSON)
     cursor.execute("UPDATE person_events SET name = ?, email = NULL WHERE person_id = ?", [pseudonym, pseudonym])
     history.record(cursor, actor, "person_erased", "person", pseudonym, {"rows": rows}, reason)
     rows_changed(f"{pseudonym} was put in a person's place")
@@ -117,9 +128,8 @@ def _rename(cursor: Cursor, table: str, column: str, by: dict[str, str]) -> int:
     return _update(cursor, f'UPDATE "{table}" SET "{column}" = $new WHERE "{column}" = $id{only}', by)
 
 
-def _rename_in_json(cursor: Cursor, table: str, column: str, known: Person, pseudonym: str) -> int:
-    """Inside JSON: where a whole text is the person's id, name or address."""
-    words = {word: pseudonym for word in (known.person_id, known.name, known.email) if word}
+def _rename_in_json(cursor: Cursor, table: str, column: str, words: dict[str, str]) -> int:
+    """Inside JSON: where a whole text is one of the words, which name the person, put what it is to be instead."""
     sql = f'SELECT DISTINCT "{column}" AS text FROM "{table}" WHERE ' + " OR ".join(
         f'contains("{column}", ?)' for _ in words
     )
@@ -144,9 +154,9 @@ def _update(cursor: Cursor, sql: str, by: dict[str, str]) -> int:
     return int(found[0][0]) if found else 0
 
 
-def _files_that_name(home: Path, known: Person) -> list[Path]:
-    """Requests of runs that still name them, and backups, which hold everything of their time."""
-    words = [json.dumps(word, ensure_ascii=False) for word in (known.person_id, known.name, known.email) if word]
+def _files_that_name(home: Path, words: list[str]) -> list[Path]:
+    """Requests of runs that still name them, and backups of any kind, which hold everything of their time."""
+    quoted = [json.dumps(word, ensure_ascii=False) for word in words]
     requests = sorted(home.glob("runs/*/request.json"))
-    naming = [path for path in requests if any(word in path.read_text(encoding="utf-8") for word in words)]
-    return naming + sorted(home.glob("backups/*.duckdb"))
+    naming = [path for path in requests if any(word in path.read_text(encoding="utf-8") for word in quoted)]
+    return naming + sorted(path for path in home.glob("backups/**/*") if path.is_file())

@@ -68,7 +68,12 @@ def import_file(store: Store, actor: Person, path: Path, format: Format | Litera
 def import_lines(store: Store, actor: Person, lines: Iterable[bytes], name: str, source: str) -> ImportReport:
     """Import KardiaBench lines at hand; `name` stands for the file, the dialogues are filed under `source`."""
     known = list(lines)  # a write may be repeated
-    return store.write(lambda cursor: _insert(cursor, actor, _Reading(name, source, "kardiabench"), known))
+    return store.write(lambda cursor: insert_lines(cursor, actor, known, name, source))
+
+
+def insert_lines(cursor: Cursor, actor: Person, lines: Iterable[bytes], name: str, source: str) -> ImportReport:
+    """As `import_lines`, inside a write."""
+    return _insert(cursor, actor, _Reading(name, source, "kardiabench"), lines)
 
 
 def export_lines(store: Store, actor: Person, filter: Filter | None = None) -> Iterator[str]:

@@ -69,6 +69,7 @@ def withdraw(store: Store, actor: Person, rubric_id: str, number: int, judge: st
     """Take an override back: runs from now on need the judge to reach its limits. Raises UserError when none stands."""
 
     def work(cursor: Cursor) -> None:
+        authorize(cursor, actor, "override_gate")
         if not rows_of(cursor, _STANDING, [version_at(cursor, rubric_id, number).hash, judge]):
             raise UserError(f"{rubric_id} version {number}: no override stands for judge {judge}")
         _write(cursor, actor, "withdrawn", rubric_id, number, judge, reason, [])

@@ -6,14 +6,14 @@ or hand it to whoever is to hold you to it.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from db import chain, history
-from db.check_chain import link_faults, links
+from db.check_chain import link_faults, links, table_faults, what_is_told
 from db.people import Person, authorize
 from db.store import Cursor, Store, now, rows_of
 from rubrics.errors import UserError
@@ -57,11 +57,11 @@ def export_text(store: Store, actor: Person, reason: str = "") -> tuple[SignedOf
 def verify(store: Store, path: Path) -> SignedOff:
     """What a file stands for, once it is sure that it holds together and the store's chain begins with it.
 
+    It holds together when its links follow from each other and its entries are those that the links tell of.
     Raises UserError that says where it does not.
     """
-    signed, told = _of_file(path)
-    fault = next(link_faults(told), "") or ("" if _head(told) == signed.head else "its head is not its last link's")
-    if fault:
+    signed, told, entries = _of_file(path)
+    if fault := next(_file_faults(signed, told, entries), ""):
         raise UserError(f"{path}: is not as it was signed off: {fault}")
     here = store.rows("SELECT hash FROM chain WHERE seq = ?", [signed.links])
     if not here or here[0]["hash"] != signed.head:
@@ -109,23 +109,39 @@ def _line(told: dict[str, Any]) -> str:
     return json.dumps(told, ensure_ascii=False, default=lambda value: value.isoformat()) + "\n"
 
 
-def _of_file(path: Path) -> tuple[SignedOff, list[tuple[Any, ...]]]:
+def _file_faults(signed: SignedOff, told: list[tuple[Any, ...]], entries: list[tuple[int, bytes]]) -> Iterator[str]:
+    """Where a file does not hold together by itself. Links come first: what they tell of the entries rests on them."""
+    yield from link_faults(told)
+    if (signed.head, signed.links) != (_head(told), len(told)):
+        yield "its head is not its last link's"
+    stretches, _ = what_is_told([json.loads(text) for _, _, text, _ in told])
+    yield from table_faults("history", entries, stretches.get("history", []))
+    if signed.entries != len(entries):
+        yield f"it has {len(entries):,} entries and says {signed.entries:,}"
+
+
+def _of_file(path: Path) -> tuple[SignedOff, list[tuple[Any, ...]], list[tuple[int, bytes]]]:
     try:
         with path.open(encoding="utf-8") as handle:
             first = json.loads(handle.readline())
             if first.pop("kind") != KIND:
                 raise ValueError("another kind of file")
-            return SignedOff(**first), list(_links_of(handle))
+            links = [json.loads(line) for line in handle]
+        entries = [_entry(one) for link in links for one in link["history"]]
+        return SignedOff(**first), [_link(one) for one in links], entries
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: is no history that was signed off, or is cut short") from error
 
 
-def _links_of(lines: Iterable[str]) -> Iterator[tuple[Any, ...]]:
-    for line in lines:
-        told = json.loads(line)
-        yield int(told["seq"]), datetime.fromisoformat(told["created_at"]), str(told["told"]), str(told["hash"])
+def _link(told: dict[str, Any]) -> tuple[Any, ...]:
+    return int(told["seq"]), datetime.fromisoformat(told["created_at"]), str(told["told"]), str(told["hash"])
+
+
+def _entry(told: dict[str, Any]) -> tuple[int, bytes]:
+    """The number of an entry and what it says, as the chain digests it: the file has its cells in the table's order."""
+    return int(told["seq"]), chain.said(list(told), tuple(told.values()))
 
 
 def _head(told: list[tuple[Any, ...]]) -> str:

@@ -237,12 +237,16 @@ def _save(cursor: Cursor, actor: Person, new: Person, old: Person | None, reason
     row += [new.name, list(new.roles), new.active, new.email]
     cursor.execute("INSERT INTO person_events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     detail = _told(new) | ({"before": _told(old)} if old else {})
+    if old and old.email != new.email:
+        detail["address_changed"] = {"before": old.email, "after": new.email}
     history.record(cursor, actor, "change_person" if old else "add_person", "person", new.person_id, detail, reason)
     return new
 
 
 def _told(one: Person) -> dict[str, Any]:
-    """What the history keeps of somebody; their address is nobody's business there."""
+    """What the history keeps of somebody. Their address is nobody's business there, until it is changed: whoever holds
+    the address signs in as that person, so a change is told.
+    """
     return {"name": one.name, "roles": list(one.roles), "active": one.active}
 
 

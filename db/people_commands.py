@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from db import erasure, people
+from db.backup import write_anew
 from db.store import Store
 
 _DONE = 0
@@ -69,11 +70,13 @@ def _erase(store: Store, asked: argparse.Namespace) -> int:
     print(f"{done.pseudonym} stands in {done.rows:,} rows now; agreement, gold and approvals are as they were")
     for path in done.files:
         print(f"  still names them, or may: {path}")
+    write_anew(store)
     return _DONE
 
 
 def _retain(store: Store, asked: argparse.Namespace) -> int:
     print(f"{erasure.retain(store, _by(store, asked), asked.days):,} reading records dropped")
+    write_anew(store)
     return _DONE
 
 

@@ -35,6 +35,8 @@ _PEOPLE_IN = (
     ("saved_filter_events", "person_id"),
     ("sign_out_events", "person_id"),
     ("imports", "imported_by"),
+    ("comparisons", "created_by"),
+    ("preference_events", "actor"),
 )
 
 REFERENCES = (
@@ -52,6 +54,8 @@ REFERENCES = (
     Reference("campaign_events", ("campaign_id",), "campaigns", "event of a campaign"),
     Reference("incident_events", ("dialogue_id", "turn_index"), "turns", "incident"),
     Reference("gate_override_events", ("rubric_id", "rubric_version"), _VERSIONS, "override of the gate"),
+    Reference("comparison_items", ("comparison_id",), "comparisons", "pair"),
+    Reference("preference_events", ("comparison_id", "item"), "comparison_items", "choice between two replies"),
     Reference("turns", ("dialogue_id",), "dialogues", "turn"),
     # A reply that was sent from a page came with no file: its dialogue stands for itself.
     Reference("dialogues", ("import_id",),

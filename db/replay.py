@@ -4,6 +4,7 @@ The views say in SQL what stands; here the same rules stand in Python, read from
 on a thing counts. Where the two differ, one of them is wrong, or somebody changed a view.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -31,6 +32,11 @@ def _whose(row: Row) -> str:
     return "" if row["is_gold"] else str(row["person_id"])
 
 
+def _address(row: Row) -> str:
+    """Where none was ever given, an id that is one."""
+    return str(row["person_id"] if row["email"] is None and "@" in row["person_id"] else row["email"] or "")
+
+
 def _by_seq(row: Row) -> tuple[Any, ...]:
     return (row["seq"],)
 
@@ -38,8 +44,8 @@ def _by_seq(row: Row) -> tuple[Any, ...]:
 RULES = (
     Rule(
         "people", "person_events", lambda e: True, lambda e: (e["person_id"],), lambda e: True,
-        "person_id, name, array_to_string(roles, ','), active",
-        lambda e: (e["person_id"], e["name"], ",".join(e["roles"]), e["active"]),
+        "person_id, name, array_to_string(roles, ','), active, email",
+        lambda e: (e["person_id"], e["name"], ",".join(e["roles"]), e["active"], _address(e)),
     ),
     Rule(
         "current_flags", "audit_events", lambda e: e["kind"] in ("flag", "unflag"),
@@ -94,18 +100,25 @@ RULES = (
         "gate_overrides", "gate_override_events", lambda e: True, lambda e: (e["rubric_hash"], e["judge"]),
         lambda e: e["kind"] == "granted", "seq", _by_seq,
     ),
+    Rule(
+        "current_preferences", "preference_events", lambda e: True,
+        lambda e: (e["comparison_id"], e["item"], e["actor"]), lambda e: e["kind"] == "choose", "seq", _by_seq,
+    ),
 )  # fmt: skip
 
 
 def state_faults(store: Store) -> Iterator[str]:
     """One line for each view that does not follow from its events."""
     for rule in RULES:
-        expected, shown = _expected(store, rule), _shown(store, rule)
-        if expected != shown:
-            yield (
-                f"{rule.view}: does not follow from {rule.events} "
-                f"({len(shown - expected):,} too many, {len(expected - shown):,} missing)"
-            )
+        yield from _differs(rule.view, rule.events, _expected(store, rule), _shown(store, rule))
+    done = _cells(store, "SELECT campaign_id, person_id, dialogue_id, finished_at FROM campaign_done")
+    yield from _differs("campaign_done", "audit_events", _expected_done(store), done)
+
+
+def _differs(view: str, events: str, expected: set[tuple[Any, ...]], shown: set[tuple[Any, ...]]) -> Iterator[str]:
+    if expected != shown:
+        too_many, missing = len(shown - expected), len(expected - shown)
+        yield f"{view}: does not follow from {events} ({too_many:,} too many, {missing:,} missing)"
 
 
 def _expected(store: Store, rule: Rule) -> set[tuple[Any, ...]]:
@@ -116,11 +129,33 @@ def _expected(store: Store, rule: Rule) -> set[tuple[Any, ...]]:
     return {rule.told(row) for row in newest.values() if rule.stands(row)}
 
 
+def _expected_done(store: Store) -> set[tuple[Any, ...]]:
+    """What people of each campaign, former ones too, finished of its dialogues by exactly its rubric version."""
+    finished: dict[tuple[Any, ...], Row] = {}
+    for row in store.rows(f"SELECT * FROM audit_events WHERE {_FINISHES} ORDER BY seq"):
+        finished[row["rubric_id"], row["rubric_version"], row["person_id"], row["dialogue_id"]] = row
+    asking = defaultdict[tuple[Any, ...], list[str]](list)
+    for campaign, *version in _cells(store, "SELECT campaign_id, rubric_id, rubric_version FROM campaigns"):
+        asking[tuple(version)].append(campaign)
+    people = _cells(store, "SELECT campaign_id, person_id FROM campaign_events WHERE kind IN ('join', 'leave')")
+    dialogues = _cells(store, "SELECT campaign_id, dialogue_id FROM campaign_dialogues")
+    return {
+        (campaign, who, what, row["created_at"])
+        for (*version, who, what), row in finished.items()
+        for campaign in asking[tuple(version)]
+        if row["kind"] == "finish" and (campaign, who) in people and (campaign, what) in dialogues
+    }
+
+
+_FINISHES = "kind IN ('finish', 'unfinish') AND NOT is_gold"
 # What no rule looks at and what is long.
 _LONG = {"rubric_draft_events": "created_at, body", "audit_events": "created_at, client_id, text_hash"}
 
 
 def _shown(store: Store, rule: Rule) -> set[tuple[Any, ...]]:
     decided = " WHERE decided_by IS NOT NULL" if rule.view == "rubric_version_states" else ""
-    sql = f"SELECT {rule.shown} FROM {rule.view}{decided}"
+    return _cells(store, f"SELECT {rule.shown} FROM {rule.view}{decided}")
+
+
+def _cells(store: Store, sql: str) -> set[tuple[Any, ...]]:
     return {tuple(row.values()) for row in store.read(lambda cursor: rows_of(cursor, sql))}

@@ -105,17 +105,19 @@ def submit(store: Store, actor: Person, rubric_id: str, revision: int, note: str
 def import_version(store: Store, actor: Person, rubric: Rubric, note: str) -> Version:
     """A finished rubric as the next version, in review with its preview; the same text again gives the version back."""
 
-    def work(cursor: Cursor, foreseen: bool) -> Version:
-        authorize(cursor, actor, "edit_rubric")
-        known = versions_at(cursor, rubric.id)
-        if same := next((one for one in known if one.hash == rubric.hash), None):
-            return same
-        if draft_at(cursor, rubric.id):
-            make_way(cursor, actor, rubric.id, _next(known))
-        frozen = _freeze(cursor, actor, rubric, {actor.person_id}, note, known[0].version if known else None)
-        return _measured(cursor, actor, frozen, foreseen)
+    return write_foreseen(store, lambda cursor, foreseen: insert_version(cursor, actor, rubric, note, foreseen))
 
-    return write_foreseen(store, work)
+
+def insert_version(cursor: Cursor, actor: Person, rubric: Rubric, note: str, foreseen: bool) -> Version:
+    """As `import_version`, inside a write of `write_foreseen`."""
+    authorize(cursor, actor, "edit_rubric")
+    known = versions_at(cursor, rubric.id)
+    if same := next((one for one in known if one.hash == rubric.hash), None):
+        return same
+    if draft_at(cursor, rubric.id):
+        make_way(cursor, actor, rubric.id, _next(known))
+    frozen = _freeze(cursor, actor, rubric, {actor.person_id}, note, known[0].version if known else None)
+    return _measured(cursor, actor, frozen, foreseen)
 
 
 def export_version(store: Store, rubric_id: str, number: int) -> str:

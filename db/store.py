@@ -18,7 +18,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +25,7 @@ import duckdb
 import pandas as pd
 
 from db import chain
+from db.chain import now as now  # part of this module's own interface
 from rubrics.errors import UserError
 
 Cursor = duckdb.DuckDBPyConnection
@@ -222,9 +222,9 @@ class Store:
         refuse_newer(self.path, done)
         pending = [file for file in files if file.stem not in done]
         if done and pending:
-            from db.backup import backup  # built on the store, so not to be had before it
+            from db.backup import backup, prove_same  # built on the store, so not to be had before it
 
-            backup(self, free_path(self.home / "backups", f"before-{pending[0].stem}"))
+            prove_same(self, backup(self, free_path(self.home / "backups", f"before-{pending[0].stem}")))
         for file in pending:
             self._apply(file)
         if pending:
@@ -285,11 +285,6 @@ def told_by_key(table: str, key: str) -> None:
         ledger.keys.add((table, key))
 
 
-def now() -> datetime:
-    """Now in UTC, without offset, as the store keeps times."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
 # Not those of a copy that is being written beside it.
 OURS = "NOT internal AND database_name = current_database()"
 
@@ -299,6 +294,13 @@ def table_rows(cursor: Cursor) -> dict[str, int]:
     names = rows_of(cursor, f"SELECT table_name FROM duckdb_tables() WHERE {OURS} ORDER BY table_name")
     tables = [row["table_name"] for row in names]
     return {table: rows_of(cursor, f'SELECT count(*) AS n FROM "{table}"')[0]["n"] for table in tables}
+
+
+def table_digests(cursor: Cursor) -> dict[str, tuple[int, str]]:
+    """Of each table, how many rows it has and a sum over what each of them says, in whatever order: reads all of it."""
+    sums = 'SELECT count(*) AS n, coalesce(sum(hash(whole_row)::HUGEINT), 0)::TEXT AS said FROM "{}" whole_row'
+    found = {table: rows_of(cursor, sums.format(table))[0] for table in table_rows(cursor)}
+    return {table: (row["n"], row["said"]) for table, row in found.items()}
 
 
 def refuse_newer(path: Path, migrations: set[str]) -> None:

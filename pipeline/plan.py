@@ -9,7 +9,6 @@ and no situation comes twice before all of its emotion have come once.
 """
 
 import csv
-import gzip
 import hashlib
 import io
 import json
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 from pipeline.emotions import EMOTIONS, GROUP_OF, check_emotion
 from pipeline.personas.privacy import Persona
 from rubrics.errors import UserError
+from rubrics.limits import text_of
 
 
 class Situation(NamedTuple):
@@ -133,19 +133,18 @@ def _draw(seed: int, *what: object) -> bytes:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as text: {type(error).__name__}") from error
+    text = text_of(path)
     if path.name.removesuffix(".gz").endswith(".csv"):
-        yield from enumerate(csv.DictReader(io.StringIO(text, newline="")), start=2)
+        try:
+            yield from enumerate(csv.DictReader(io.StringIO(text, newline="")), start=2)
+        except csv.Error as error:
+            raise UserError(f"{path}: is not CSV ({error})") from error
         return
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UserError(f"{path}, line {number}: is not JSON") from error
             if isinstance(row, dict):
                 yield number, row

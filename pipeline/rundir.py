@@ -32,6 +32,7 @@ from pipeline.files import append_line, cut_torn_line, unwritable
 from pipeline.files import write_whole as write_whole  # part of this module's own interface
 from rubrics.calibration.snapshot import JudgeFigures
 from rubrics.errors import UserError
+from rubrics.limits import check_table
 from rubrics.load import dump_rubric, load_rubric
 from rubrics.schema import Rubric
 
@@ -211,6 +212,7 @@ class RunDir:
         if not file.is_file():
             raise UserError(f"{file}: is missing, so this run has nothing to work on")
         try:
+            check_table(file)
             return pd.read_parquet(file)
         except (OSError, ValueError) as error:
             raise UserError(f"{file}: is not a whole Parquet file; start the run anew from its dialogues") from error
@@ -314,7 +316,10 @@ class RunDir:
     def read_output(self, name: str) -> pd.DataFrame | None:
         """outputs/<name>.parquet, or None when the run has not written it."""
         path = self.output(name)
-        return pd.read_parquet(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        check_table(path)
+        return pd.read_parquet(path)
 
     def ask_to_cancel(self) -> None:
         """Leave the mark that a running job looks for."""

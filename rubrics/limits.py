@@ -10,6 +10,7 @@ from rubrics.errors import UserError
 MEGABYTE = 1024 * 1024
 MAX_LINE = 16 * MEGABYTE
 MAX_UNPACKED = 20 * 1024 * MEGABYTE
+MAX_TEXT = 1024 * MEGABYTE
 # Dialogues pack to a tenth or a twentieth. What packs a thousand times better is no text that anybody wrote.
 MAX_RATIO = 200
 _FREE = 64 * MEGABYTE  # below this much, any ratio is let pass
@@ -38,6 +39,23 @@ def lines_of(path: Path) -> Iterator[bytes]:
         ) from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the name and its rights") from error
+
+
+def text_of(path: Path) -> str:
+    """A whole file as text, unpacked where it is gzip, without a byte order mark.
+
+    Raises UserError as `lines_of`, and when it is no UTF-8 text or over 1 GB.
+    """
+    pieces, size = list[bytes](), 0
+    for line in lines_of(path):
+        size += len(line)
+        if size > MAX_TEXT:
+            raise UserError(f"{path}: is over {MAX_TEXT // MEGABYTE:,} MB unpacked; split it; nothing was read")
+        pieces.append(line)
+    try:
+        return b"".join(pieces).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is no UTF-8 text, at byte {error.start + 1}; save it as UTF-8") from error
 
 
 def check_table(path: Path) -> None:

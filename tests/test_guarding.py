@@ -2,7 +2,7 @@
 
 import ast
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow
@@ -11,10 +11,13 @@ import pytest
 
 from db.spreadsheet import as_text, csv_bytes, from_text
 from pipeline.jobs import all_runs
+from pipeline.personas.read import read_profiles
+from pipeline.plan import read_personas, read_situations
 from pipeline.rundir import RunDir
+from pipeline.walk.read import read_conversations
 from rubrics import limits
 from rubrics.errors import UserError
-from rubrics.limits import check_table, lines_of
+from rubrics.limits import check_table, lines_of, text_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FLOORS = ("rubrics", "db", "pipeline", "studio")
@@ -38,6 +41,7 @@ def names(node: ast.AST) -> str:
 
 def faults(path: Path, module: ast.Module) -> Iterator[str]:
     """Each unsafe thing in one file."""
+    safe = safe_loaders(module)
     for node in ast.walk(module):
         where = f"{path}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Import) and (found := {one.name.split(".")[0] for one in node.names} & PICKLES):
@@ -45,20 +49,36 @@ def faults(path: Path, module: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in PICKLES:
             yield f"{where}: imports {node.module}"
         if isinstance(node, ast.Call):
-            yield from _unsafe_call(where, names(node.func), {one.arg: one.value for one in node.keywords})
+            yield from _unsafe_call(where, node, safe)
 
 
-def _unsafe_call(where: str, called: str, given: dict[str | None, ast.expr]) -> Iterator[str]:
+def safe_loaders(module: ast.Module) -> set[str]:
+    """Loaders of YAML that make nothing but plain data: PyYAML's own, and classes of this file built on those."""
+    own = {"yaml.SafeLoader", "yaml.CSafeLoader"}
+    classes = [node for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
+    return own | {one.name for one in classes if any(names(base) in own for base in one.bases)}
+
+
+def _unsafe_call(where: str, node: ast.Call, safe: set[str]) -> Iterator[str]:
+    called, given = names(node.func), {one.arg: one.value for one in node.keywords}
+
     def is_true(name: str) -> bool:
         value = given.get(name)
         return isinstance(value, ast.Constant) and value.value is True
 
+    def is_false(name: str) -> bool:
+        value = given.get(name)
+        return isinstance(value, ast.Constant) and value.value is False
+
     if called in ("eval", "exec", "os.system", "yaml.unsafe_load", "yaml.full_load", "pd.read_pickle"):
         yield f"{where}: calls {called}"
-    if called == "yaml.load" and "Loader" not in given:
+    loader = given.get("Loader") or next(iter(node.args[1:]), None)
+    if called in ("yaml.load", "yaml.load_all") and (loader is None or names(loader) not in safe):
         yield f"{where}: loads YAML without a safe loader"
     if called == "torch.load" and not is_true("weights_only"):
         yield f"{where}: torch.load would unpickle"
+    if "allow_pickle" in given and not is_false("allow_pickle"):
+        yield f"{where}: {called} would unpickle"
     if is_true("trust_remote_code") or is_true("shell") or is_true("unsafe_allow_html"):
         yield f"{where}: {called} with trust_remote_code, shell or unsafe_allow_html"
 
@@ -74,6 +94,12 @@ def test_no_code_unpickles_evaluates_or_trusts() -> None:
         "import pickle",
         "from joblib import load",
         "import yaml\nyaml.load(text)",
+        "yaml.load(text, Loader=yaml.Loader)",
+        "yaml.load(text, yaml.Loader)",
+        "yaml.load_all(text, Loader=yaml.UnsafeLoader)",
+        "class Mine(yaml.Loader): pass\nyaml.load(text, Loader=Mine)",
+        "np.load(path, allow_pickle=True)",
+        "np.load(path, allow_pickle=is_ours)",
         "torch.load(path)",
         "AutoModel.from_pretrained(x, trust_remote_code=True)",
         "st.markdown(text, unsafe_allow_html=True)",
@@ -113,6 +139,49 @@ def test_a_table_keeps_its_numbers_and_marks_its_formulas() -> None:
     assert told == "note,n\n'=HYPERLINK(1),-1.5\nfine,2.0\n"
 
 
+def test_a_whole_text_is_read_within_limits_and_what_is_no_text_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "t.csv.gz"
+    file.write_bytes(gzip.compress(b"\xef\xbb\xbfa,b\r\n1,\xc3\xbc\n"))
+    assert text_of(file) == "a,b\r\n1,ü\n"
+    monkeypatch.setattr(limits, "MAX_TEXT", 5)
+    with pytest.raises(UserError, match="split it"):
+        text_of(file)
+    for data in (
+        b"\xff\xfe",
+        gzip.compress(b"\xff"),
+        gzip.compress(b"abc" * 99)[:-9],
+        b"\x1f\x8b\x08\x00" + b"\xff" * 40,
+    ):
+        file.write_bytes(data)
+        with pytest.raises(UserError) as told:
+            text_of(file)
+        assert "\n" not in str(told.value)
+
+
+BOMBED: list[Callable[[Path], object]] = [read_personas, read_situations, read_profiles, read_conversations]
+
+
+@pytest.mark.parametrize("read", BOMBED)
+@pytest.mark.parametrize("data", ["endless", "damaged", "deep", "long cell"])
+def test_every_reader_of_a_file_from_elsewhere_holds_to_the_limits(
+    tmp_path: Path, read: Callable[[Path], object], data: str
+) -> None:
+    file = tmp_path / ("f.csv.gz" if data == "long cell" else "f.jsonl.gz")
+    with gzip.open(file, "wb") as packed:
+        packed.writelines(
+            {"deep": [b'{"a":' * 200_000], "long cell": [b"a,b\n", b"x" * 200_000, b",1\n"]}.get(data, [])
+        )
+        for _ in range(80 if data == "endless" else 0):
+            packed.write((b"0" * 1000 + b"\n") * 1000)
+    if data == "damaged":
+        file.write_bytes(b"\x1f\x8b\x08\x00" + b"\xff" * 40)
+    with pytest.raises(UserError) as told:
+        read(file)
+    assert "\n" not in str(told.value)
+
+
 def test_an_archive_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = tmp_path / "bomb.jsonl.gz"
     with gzip.open(bomb, "wb") as packed:
@@ -142,6 +211,26 @@ def test_a_table_too_large_is_refused_before_it_is_read(tmp_path: Path, monkeypa
     monkeypatch.setattr(limits, "MAX_ROWS", 999)
     with pytest.raises(UserError, match="larger than"):
         check_table(file)
+
+
+def test_tables_of_a_run_from_elsewhere_are_held_to_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.widgets.run import samples
+
+    run = RunDir(tmp_path)
+    for file in (tmp_path / "inputs.parquet", run.output("samples")):
+        file.parent.mkdir(exist_ok=True)
+        pyarrow.parquet.write_table(pyarrow.table({"n": list(range(1000))}), file)
+    reads: list[Callable[[], object]] = [
+        run.inputs,
+        lambda: run.read_output("samples"),
+        lambda: samples._read(run, "samples"),
+    ]
+    monkeypatch.setattr(limits, "MAX_ROWS", 999)
+    for read in reads:
+        with pytest.raises(UserError, match="larger than"):
+            read()
+    monkeypatch.setattr(limits, "MAX_ROWS", 1000)
+    assert [len(read()) for read in reads] == [1000] * 3  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["../outside", "..", ".", "", "/etc", "linked", "a/../../outside", "no-such-run"])

@@ -66,7 +66,7 @@ def empathy_experts(path: Path) -> Told:
     if path.name.startswith("conversations_epitome"):
         return _epitome(path)
     rater, rows = path.name.partition("_ratings")[0], list(_rows(path))
-    key = next(iter(rows[0][1])) if rows else ""
+    key = next(iter(rows[0][1]), "") if rows else ""
     if key == "conv_id":
         told = Told("experts-empatheticdialogues", _listeners(_beside(path, "conversations_empatheticdialogues.csv")))
     elif key == "sp_id":
@@ -161,7 +161,7 @@ def _judged(text: str) -> dict[str, Any] | None:
     """The attributes of a model's answer, plain or fenced; what is not JSON is not mended."""
     try:
         told = json.loads(_FENCE.sub("", text))
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
         return None

@@ -1,7 +1,6 @@
 """Profiles from files: JSON lines, CSV, or the persona columns of Synthetic-Persona-Chat."""
 
 import csv
-import gzip
 import hashlib
 import io
 import json
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rubrics.errors import UserError
+from rubrics.limits import text_of
 
 FIELDS = ("about", "signature", "recent_activities")
 _LABEL = re.compile(r"^\s*(MBTI|About|Signature|Recent[ _]activities)\s*:", re.IGNORECASE | re.MULTILINE)
@@ -83,25 +83,20 @@ def _labelled(text: str) -> dict[str, str]:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    yield from enumerate(csv.DictReader(io.StringIO(_text(path), newline="")), start=2)
+    try:
+        yield from enumerate(csv.DictReader(io.StringIO(text_of(path), newline="")), start=2)
+    except csv.Error as error:
+        raise UserError(f"{path}: is not CSV ({error})") from error
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}, line {number}: is not JSON") from error
         if not isinstance(row, dict):
             raise UserError(f"{path}, line {number}: is not a JSON object")
         yield number, row
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as text: {type(error).__name__}") from error

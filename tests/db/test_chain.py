@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -12,6 +12,7 @@ from db import chain, history
 from db.__main__ import main
 from db.check import check
 from db.check_chain import chain_faults
+from db.erasure import erase_person
 from db.history_export import export_history, verify
 from db.people import SYSTEM, add_person, change_person, person
 from db.store import MIGRATIONS, Store
@@ -88,6 +89,14 @@ TAMPERED = {
     "a link less": "DELETE FROM chain WHERE seq = 5",
     "the newest link": "DELETE FROM chain WHERE seq = (SELECT max(seq) FROM chain)",
     "the chain": "DELETE FROM chain",
+    "where somebody signs in": "UPDATE person_events SET email = 'me@example.org' WHERE person_id = 'mei'",
+    "a view of who signs in where": "CREATE OR REPLACE VIEW people AS SELECT person_id, name, roles, active, "
+    "'me@example.org' AS email FROM (SELECT * FROM person_events "
+    "QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY seq DESC) = 1)",
+    "a view of preferences": "CREATE OR REPLACE VIEW current_preferences AS SELECT comparison_id, item, "
+    "actor AS person_id, won, left_was, reason, created_at, seq FROM preference_events WHERE false",
+    "a view of what is done": "CREATE OR REPLACE VIEW campaign_done AS SELECT campaign_id, 'mei' AS person_id, "
+    "dialogue_id, created_at AS finished_at FROM campaign_events WHERE dialogue_id IS NOT NULL",
     "a view": "CREATE OR REPLACE VIEW current_notes AS SELECT * EXCLUDE (kind, severity, value, is_gold) "
     "FROM audit_events WHERE false",
 }
@@ -99,7 +108,10 @@ def test_whatever_is_changed_behind_the_studios_back_is_found(store: Store, what
 
 
 def test_a_reference_to_nothing_is_named(store: Store) -> None:
-    found = tamper(store, "DELETE FROM turns WHERE dialogue_id = 'demo-03'; DELETE FROM campaigns")
+    found = tamper(
+        store, "DELETE FROM turns WHERE dialogue_id = 'demo-03'; DELETE FROM campaigns; DELETE FROM comparisons"
+    )
+    assert any("pair in comparison_items" in line for line in found)
     assert any("incident in incident_events" in line and "demo-03" in line for line in found)
     assert any("place in a campaign" in line for line in found)
 
@@ -153,6 +165,58 @@ def test_a_signed_history_of_another_store_or_a_forged_one_is_refused(store: Sto
     other.close()
     with pytest.raises(UserError, match="no history that was signed off"):
         verify(store, Path(__file__))
+
+
+def _somebody_else(entries: list[dict[str, object]]) -> None:
+    entries[-1]["actor"] = "tomas"
+
+
+def _one_less(entries: list[dict[str, object]]) -> None:
+    del entries[-1]
+
+
+def _one_more(entries: list[dict[str, object]]) -> None:
+    entries.append({**entries[-1], "seq": 10_000})
+
+
+def _one_twice(entries: list[dict[str, object]]) -> None:
+    entries.append(entries[-1])
+
+
+def _another_reason(entries: list[dict[str, object]]) -> None:
+    entries[0]["reason"] = "Read every word"
+
+
+FORGED = [_somebody_else, _one_less, _one_more, _one_twice, _another_reason]
+
+
+@pytest.mark.parametrize("forge", FORGED)
+@pytest.mark.parametrize("is_erased", [False, True], ids=["", "after an erasure"])
+def test_an_entry_that_was_forged_in_a_signed_file_is_found(
+    store: Store, tmp_path: Path, forge: Callable[[list[dict[str, object]]], None], is_erased: bool
+) -> None:
+    if is_erased:
+        change_person(store, SYSTEM, "mei", active=False)
+        erase_person(store, person(store, "hanna"), "mei", "asked for it")
+    file = tmp_path / "signed.jsonl"
+    signed = export_history(store, SYSTEM, file)
+    assert verify(store, file) == signed
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    forge(next(line["history"] for line in lines[3:] if line["history"]))
+    file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    with pytest.raises(UserError, match="not as it was signed off: history"):
+        verify(store, file)
+
+
+def test_what_a_signed_file_says_of_its_own_size_must_be_so(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "signed.jsonl"
+    signed = export_history(store, SYSTEM, file)
+    for name in ("entries", "links"):
+        forged = tmp_path / f"{name}.jsonl"
+        number = getattr(signed, name)
+        forged.write_text(file.read_text().replace(f'"{name}": {number}', f'"{name}": {number - 1}', 1))
+        with pytest.raises(UserError, match="not as it was signed off"):
+            verify(store, forged)
 
 
 def test_somebody_who_audits_cannot_sign_off_what_tells_who_marked_what(store: Store, tmp_path: Path) -> None:

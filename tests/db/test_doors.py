@@ -4,6 +4,7 @@ The page of the manual is the table that people were told; it is read here, and 
 changed in `db.people.ACTIONS`, or a door that no longer asks, makes this fail; the last tests show that it would.
 """
 
+import argparse
 import importlib
 import inspect
 import pkgutil
@@ -43,17 +44,19 @@ from db import (
     rubric_versions,
     tried,
 )
-from db.__main__ import main
+from db.__main__ import _parser, main
 from db.agreement_diagnosis import diagnosis
 from db.campaign_places import release
 from db.finding_filter import Filter
 from db.others import bring_in
 from db.people import ROLES, SYSTEM, Action, Person, Role, add_person
 from db.store import Store
+from pipeline.rundir import Request, RunDir, Stage, new_run_id, utc_now
 from pipeline.turns import Message
 from rubrics.errors import UserError
 from rubrics.load import LIBRARY, load_rubric
 from studio.widgets.run import submit
+from studio.widgets.walk.questions import Questions
 from tests.db.trust_stores import EMPATHY, FLAGS, lived_in
 
 MANUAL = Path(__file__).parents[2] / "docs" / "roles.md"
@@ -83,6 +86,12 @@ def lines(folder: Path) -> Path:
 
 def figures(store: Store) -> Any:
     return gate.figures_now(store, gate.version(store, EMPATHY, 1), "j/m")
+
+
+def a_run(folder: Path, stage: Stage) -> RunDir:
+    """A run that is queued, where no worker looks."""
+    asked = Request(run_id=new_run_id(stage), stage=stage, config={}, requested_by="ravi", created_at=utc_now())
+    return RunDir.create(folder, asked)
 
 
 RUBRIC = load_rubric(LIBRARY / "kardia-empathy.yaml")
@@ -184,6 +193,11 @@ DOORS: dict[tuple[Callable[..., Any], Action], Door] = {
     (tried.send, "try_model"): lambda s, p, d: tried.send(s, p, TALK),
     (submit.start, "start_run"): lambda s, p, d: submit.start(s, p, "sft", {}, [], None, "why", 1),
     (submit.try_draft, "edit_rubric"): lambda s, p, d: submit.try_draft(s, p, RUBRIC, None, {"turns": []}, []),
+    (submit.start_walk, "start_run"): lambda s, p, d: submit.start_walk(s, p, {}, [], Questions("", RUBRIC), "why", 1),
+    (submit.cancel, "start_run"): lambda s, p, d: submit.cancel(s, p, a_run(d, "score")),
+    (submit.cancel, "edit_rubric"): lambda s, p, d: submit.cancel(s, p, a_run(d, "probe")),
+    (submit.resume, "start_run"): lambda s, p, d: submit.resume(s, p, a_run(d, "score")),
+    (submit.resume, "edit_rubric"): lambda s, p, d: submit.resume(s, p, a_run(d, "preview")),
     (submit.probe, "edit_rubric"): lambda s, p, d: submit.probe(s, p, RUBRIC, None, {}, []),
 }
 
@@ -306,7 +320,7 @@ def public(module: ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def test_no_door_of_the_store_is_forgotten() -> None:
-    modules = [importlib.import_module(one.name) for one in pkgutil.walk_packages(db.__path__, "db.")]
+    modules = [submit, *(importlib.import_module(one.name) for one in pkgutil.walk_packages(db.__path__, "db."))]
     actors = ("actor", "person")
     found = {
         name
@@ -347,6 +361,20 @@ COMMANDS: dict[str, tuple[Action, list[str]]] = {
     "export to a file": ("export_data", ["export", "--format", "csv", "--out", "{folder}/out.csv"]),
     "people add": ("manage_people", ["people", "add", "new", "New", "viewer"]),
     "people role": ("manage_people", ["people", "role", "mei", "viewer"]),
+    "import of ratings": ("import_data", ["import", "{folder}/no.csv", "--format", "dices"]),
+    "everything": ("export_data", ["everything", "--out", "{folder}/all-{role}"]),
+    "people deactivate": ("manage_people", ["people", "deactivate", "mei"]),
+    "people activate": ("manage_people", ["people", "activate", "mei"]),
+    "people sign-out": ("manage_people", ["people", "sign-out", "mei"]),
+    "people erase": ("manage_people", ["people", "erase", "mei", "--reason", "asked for"]),
+    "people retain": ("manage_people", ["people", "retain", "--days", "30"]),
+    "rubric import": ("edit_rubric", ["rubric", "import", str(LIBRARY / "kardia-empathy.yaml")]),
+    "rubric request-changes": ("decide_rubric", ["rubric", "request-changes", EMPATHY, "2", "--reason", "why"]),
+    "rubric retire": ("decide_rubric", ["rubric", "retire", FLAGS, "1", "--reason", "why"]),
+    "gate withdraw": (
+        "override_gate",
+        ["gate", "withdraw", EMPATHY, "1", "--judge", "built-in/small", "--reason", "why"],
+    ),
     "history export": ("read_history", ["history", "export", "--out", "{folder}/h.jsonl"]),
     "rubric approve": ("decide_rubric", ["rubric", "approve", EMPATHY, "2", "--reason", "why", "--without-preview"]),
     "gate override": ("override_gate", ["gate", "override", EMPATHY, "1", "--judge", "j/m", "--reason", "why"]),
@@ -360,9 +388,23 @@ def test_the_command_line_is_no_way_around(
     right, words = COMMANDS[name]
     home = tmp_path / "home"
     shutil.copytree(store.home, home)
-    words = [one.format(file=lines(tmp_path), folder=tmp_path) for one in words]
-    table = told()
+    file, table = lines(tmp_path), told()
     for role in ROLES:
-        code = main([*words, "--as", f"a-{role}", "--home", str(home)])
+        said = [one.format(file=file, folder=tmp_path, role=role) for one in words]
+        code = main([*said, "--as", f"a-{role}", "--home", str(home)])
         is_refused = code == 1 and "it takes the role" in capsys.readouterr().err
         assert is_refused != table[role, right], role
+
+
+def acting(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command that is somebody's act: those that take `--as`."""
+    below = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    for name, inner in ((name, inner) for one in below for name, inner in one.choices.items()):
+        yield from acting(inner, (*words, name))
+    if any("--as" in one.option_strings for one in parser._actions):
+        yield words
+
+
+def test_no_command_is_forgotten() -> None:
+    tried = [tuple(words) for _, words in COMMANDS.values()]
+    assert [one for one in acting(_parser()) if one not in {words[: len(one)] for words in tried}] == []

@@ -114,6 +114,49 @@ def test_what_cannot_be_undone_is_refused(store: Store, who: str, by: str, reaso
     assert store.read(chain.head) == before
 
 
+def test_a_reason_in_which_an_id_is_part_of_another_word_names_nobody(store: Store) -> None:
+    add_person(store, SYSTEM, "an", "An Li", [])
+    change_person(store, SYSTEM, "an", active=False)
+    with pytest.raises(UserError, match="names the person"):
+        erase_person(store, person(store, "hanna"), "an", "An wanted it")
+    assert erase_person(store, person(store, "hanna"), "an", "wanted it so").pseudonym == "erased-1"
+
+
+def test_names_and_addresses_that_they_had_before_go_too(store: Store) -> None:
+    change_person(store, SYSTEM, "mei", name="Mei Sato", email="sato@example.org")
+    with pytest.raises(UserError, match="names the person"):
+        erase_person(store, person(store, "hanna"), "mei", "Mei Tanaka asked")
+    erase(store, "mei")
+    found = str(store.rows("SELECT * FROM history"))
+    assert [word for word in ("Mei Tanaka", "Mei Sato", "mei@example.org", "sato@example.org") if word in found] == []
+    assert check(store) == []
+
+
+def test_after_the_command_no_byte_of_the_file_tells_their_name(store: Store) -> None:
+    name, address = "Quetzalcoatlina Unheardof", "quetzal@unheardof.example"
+    add_person(store, SYSTEM, "quetzal", name, ["viewer"], address)
+    change_person(store, SYSTEM, "quetzal", active=False)
+    store.close()
+    words = [name.encode(), address.encode(), b"quetzal"]
+    assert all(word in store.path.read_bytes() for word in words)
+    home = ["--home", str(store.home)]
+    assert main(["people", "erase", "quetzal", "--reason", WHY, "--as", "hanna", *home]) == 0
+    assert [file.name for file in store.home.glob("*studio.duckdb*")] == ["studio.duckdb"]
+    assert [word for word in words if word in store.path.read_bytes()] == []
+    with closing(Store.open(store.home)) as again:
+        assert check(again) == []
+
+
+def test_every_file_that_may_name_them_is_listed(store: Store) -> None:
+    backups = store.home / "backups"
+    backups.mkdir(exist_ok=True)
+    names = {"a.duckdb", "daily-1.unproved", "before-restore-1.duckdb", "before-restore-1.duckdb.wal"}
+    for name in names:
+        (backups / name).touch()
+    change_person(store, SYSTEM, "mei", active=False)
+    assert {file.name for file in erase_person(store, person(store, "hanna"), "mei", WHY).files} == names
+
+
 def test_two_erased_people_are_two(store: Store) -> None:
     assert {erase(store, "mei"), erase(store, "paul")} == {"erased-1", "erased-2"}
     assert check(store) == []

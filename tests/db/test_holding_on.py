@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from db import audits, people
+from db import audits, chain, history, people
 from db import store as store_module
 from db.check import check
 from db.history import recent
+from db.history_export import export_history, verify
 from db.people import SYSTEM, add_person, change_person
 from db.store import Cursor, Store
 from rubrics.errors import UserError
@@ -49,14 +50,14 @@ def test_little_memory_is_one_line_and_loses_nothing(tmp_path: Path, monkeypatch
 
 
 def test_a_clock_that_goes_back_changes_no_order_and_loses_nothing(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hours = iter([0, -5, -1, -30, -30, -30, -30, -30])
 
     def unsteady() -> datetime:
         return datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=next(hours, -30))
 
-    for module in (audits, people, store_module):
+    for module in (audits, chain, history, people, store_module):
         monkeypatch.setattr(module, "now", unsteady)
     by = {"rubric_id": "unsafe", "rubric_version": 1}
     audits.flag(store, who("ann"), "d00", 0, "CR1", "red", **by, client_id="1")
@@ -65,7 +66,12 @@ def test_a_clock_that_goes_back_changes_no_order_and_loses_nothing(
     (flag,) = audits.state(store, "d00", "ann").flags
     assert flag.severity == "yellow"
     assert recent(store, 1)[0].detail["name"] == "Anna"
+    for table in ("history", "chain"):
+        times = [row["created_at"] for row in store.rows(f"SELECT created_at FROM {table} ORDER BY seq")]
+        assert times != sorted(times), "the clock did go back"
     assert check(store) == []
+    signed = export_history(store, SYSTEM, tmp_path / "signed.jsonl")
+    assert verify(store, tmp_path / "signed.jsonl") == signed
 
 
 def test_who_waits_to_save_while_the_store_closes_is_refused_and_not_acknowledged(tmp_path: Path) -> None:

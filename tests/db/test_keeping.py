@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import namedtuple
@@ -20,6 +23,8 @@ from db.people import SYSTEM, add_person, people
 from db.store import MIGRATIONS, Store
 from rubrics.errors import UserError
 from tests.db.trust_stores import lived_in
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -91,6 +96,76 @@ def test_a_copy_that_does_not_prove_whole_is_named_and_not_counted(
     with pytest.raises(UserError, match=r"does not prove whole.*person_events 1"):
         keep_up(store, Schedule())
     assert backups(store.home) == []
+    assert keep_up(store, Schedule()) is None, "another one only when one is due again"
+    for _ in range(3):
+        (failed,) = (store.home / "backups").iterdir()
+        aged(failed, 25)
+        with pytest.raises(UserError, match="does not prove whole"):
+            keep_up(store, Schedule())
+    (failed,) = (store.home / "backups").iterdir()
+    assert failed.suffix == ".unproved"
+    monkeypatch.undo()
+    aged(failed, 25)
+    made = keep_up(store, Schedule())
+    assert list((store.home / "backups").iterdir()) == [made]
+
+
+KILLED_WHILE_PROVING = """
+import os, shutil, signal, sys
+from pathlib import Path
+from db import keeping
+from db.store import Store
+
+def killed(home, file):
+    shutil.copyfile(file, home / "half.duckdb")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+keeping.restore = killed
+keeping.keep_up(Store.open(Path(sys.argv[1])), keeping.Schedule())
+"""
+
+
+def test_what_a_kill_while_proving_left_goes_and_a_backup_is_made_at_once(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    ended = subprocess.run([sys.executable, "-c", KILLED_WHILE_PROVING, str(home)], cwd=REPOSITORY)
+    assert ended.returncode == -signal.SIGKILL
+    assert {file.name.split("-")[0] for file in (home / "backups").iterdir()} == {".proof", "daily"}
+    assert backups(home) == []
+    with closing(Store.open(home)) as store:
+        made = keep_up(store, Schedule())
+    assert list((home / "backups").iterdir()) == [made]
+
+
+def test_a_copy_from_before_an_update_that_differs_stops_the_update(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, older)
+    (older / f"{STEMS[-1]}.sql").unlink()
+    home = tmp_path / "home"
+    with monkeypatch.context() as patched:
+        patched.setattr("db.store.MIGRATIONS", older)
+        with closing(Store.open(home)) as old:
+            add_person(old, SYSTEM, "ann", "Ann", ["admin"])
+
+    def spoilt(opened: Store, target: Path) -> Path:
+        made = backup(opened, target)
+        with duckdb.connect(str(made)) as connection:
+            connection.execute("UPDATE person_events SET name = 'Eve'")
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr("db.backup.backup", spoilt)
+        with pytest.raises(UserError, match=r"not what the store holds \(person_events\)"):
+            Store.open(home)
+    assert list((home / "backups").iterdir()) == []
+    with duckdb.connect(str(home / "studio.duckdb"), read_only=True) as connection:
+        assert (STEMS[-1],) not in connection.execute("SELECT name FROM migrations").fetchall()
+    with closing(Store.open(home)) as store:
+        assert check(store) == []
+    assert [file.suffix for file in (home / "backups").iterdir()] == [".duckdb"]
 
 
 @pytest.mark.parametrize("words", [{"KARDIA_BACKUP_HOURS": "daily"}, {"KARDIA_BACKUP_KEEP": "0"}])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from db.check import check
 from db.history import recent
 from db.people import SYSTEM, Person, add_person, authorize, change_person, may, people, person, require
 from db.store import Store
@@ -132,6 +133,19 @@ def test_a_change_keeps_what_it_does_not_name(store: Store) -> None:
     assert change_person(store, SYSTEM, "ann", name="Anna") == Person("ann", "Anna", ("annotator",))
     assert change_person(store, SYSTEM, "ann", active=False) == Person("ann", "Anna", ("annotator",), active=False)
     assert store.rows("SELECT count(*) AS n FROM person_events") == [{"n": 4}]
+
+
+def test_whose_address_was_changed_to_which_is_in_the_history(store: Store) -> None:
+    add_person(store, SYSTEM, "ann", "Ann", ["viewer"], "ann@example.org")
+    eve = add_person(store, SYSTEM, "eve", "Eve", ["admin"])
+    change_person(store, eve, "ann", name="Anna")
+    assert "address_changed" not in recent(store, 1)[0].detail
+    for now, before in (("eve@example.org", "ann@example.org"), ("ann@example.org", "eve@example.org")):
+        change_person(store, eve, "ann", email=now)
+        newest = recent(store, 1)[0]
+        assert (newest.actor, newest.subject_id) == ("eve", "ann")
+        assert newest.detail["address_changed"] == {"before": before, "after": now}
+    assert check(store) == []
 
 
 def test_the_last_admin_cannot_be_lost(store: Store) -> None:

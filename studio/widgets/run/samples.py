@@ -17,6 +17,7 @@ from db.themes import severe_themes_in
 from pipeline.rundir import RunDir
 from pipeline.turns import Turn, turns_of
 from rubrics.errors import UserError
+from rubrics.limits import check_table
 from rubrics.overall import as_asked
 from rubrics.schema import Rubric
 from studio.widgets.audit.turn_cover import COVERED
@@ -166,6 +167,7 @@ def _read(run: RunDir, name: str) -> pd.DataFrame | None:
 
 @lru_cache(maxsize=16)
 def _read_at(file: Path, mtime_ns: int) -> pd.DataFrame:
+    check_table(file)
     return pd.read_parquet(file)
 
 
