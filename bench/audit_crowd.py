@@ -41,6 +41,7 @@ from db.people import SYSTEM, add_person
 from db.store import Store
 
 KEYS, WEIGHTS = ["j", "k", "u", "1", "6", "q", "o", "Shift+Enter"], [6, 2, 3, 3, 3, 2, 2, 2]
+SAID = ".st-key-dialogue_pane .said"
 # Told apart by its number, an act is made when it first comes on the shelf and answered when it is off again.
 NOTE_ACTS = """
 window.acts = new Map()
@@ -177,7 +178,10 @@ async def work(page: Page, number: int, until: float, pause: float) -> None:
     chance = random.Random(number)
     while time.monotonic() < until:
         await asyncio.sleep(chance.uniform(0.25, 1.75) * pause)
-        await page.keyboard.press(chance.choices(KEYS, WEIGHTS)[0])
+        key = chance.choices(KEYS, WEIGHTS)[0]
+        await page.keyboard.press(key)
+        if key == "Shift+Enter" and "still covered" in await page.locator(SAID).inner_text():
+            await page.keyboard.press(key)  # said first, finished by the second
 
 
 async def settle(page: Page) -> list[dict[str, Any]]:

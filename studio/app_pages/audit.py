@@ -12,6 +12,7 @@ from studio.widgets.audit.pane_events import hear
 from studio.widgets.audit.panel import audit_panel
 from studio.widgets.care.before import before_reading, next_given, suggest_pause
 from studio.widgets.care.reader import covers, keep_cover
+from studio.widgets.care.resources import resources
 from studio.widgets.names import escaped
 from studio.widgets.plain_text import text_style
 
@@ -55,6 +56,7 @@ hear()
 with st.container(key="audit_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.header("Audit", anchor=False, width="content")
     tell_progress = progress_line()
+    resources("resources_audit")
 
 filter, tell_figures = queue_panel(place().dialogue_id)
 audit = opened()

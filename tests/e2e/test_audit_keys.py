@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 # None of its turns is hard to read, so none is covered before somebody flags it.
 DIALOGUE, TURNS, NEXT = "demo-02", 7, "demo-03"
+# Two of its turns are; and none comes after the last.
+COVERED, LAST = "demo-07", "demo-48"
 CODES = {"1": "CR1", "6": "VA1", "q": "BO1", "o": "ST1"}
 LONG = {"timeout": 40_000}
 
@@ -60,6 +62,10 @@ def test_letters_typed_in_a_note_flag_nothing_and_the_note_is_kept(
     page.keyboard.press("n")
     quoted = turn(page, 1).locator("textarea").input_value()
     assert quoted == f"“{turn(page, 1).locator('.kardia-response').inner_text()}”"
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")  # those words are of another turn now, and no evidence for this one
+    page.keyboard.press("n")
+    expect(turn(page, 2).locator("textarea")).to_have_value("")
     page.keyboard.press("Escape")
     page.locator(".st-key-queue summary").click()
     settled(page)
@@ -139,6 +145,69 @@ def test_shift_enter_finishes_and_the_next_dialogue_is_there_at_once_and_unmarke
     assert [(one[4], *one[:3]) for one in marks(studio)] == [(DIALOGUE, "finish", None, ""), (NEXT, "flag", 0, "VA1")]
 
 
+def test_shift_enter_says_first_what_is_covered_still_and_finishes_when_pressed_again(
+    studio: Studio, person: Callable[[str], Page]
+) -> None:
+    page = open_audit(person("mei"), COVERED)
+    page.keyboard.press("Shift+Enter")
+    expect(said(page)).to_contain_text("Not finished: 2 turns are still covered and would count as read.")
+    expect(said(page)).to_have_attribute("role", "status")  # read out without a dialog in the way
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(turn(page, 2).locator(".kardia-response")).to_be_visible()
+    page.keyboard.press("Shift+Enter")
+    expect(said(page)).to_contain_text("Not finished: 1 turn is still covered")
+    expect(pane(page).locator(".nothing-more")).to_have_text("Finish all the same")
+    assert serious_faults(page, ".st-key-dialogue_pane") == []
+    page.keyboard.press("Shift+Enter")
+    expect(pane(page).locator(".facts")).to_contain_text("demo-08")
+    expect(said(page)).not_to_contain_text("covered")
+    saved(page)
+    studio.end()
+    assert [(one[4], one[0]) for one in marks(studio)] == [(COVERED, "finish")]
+
+
+def test_the_last_dialogue_says_that_none_comes_after_it(studio: Studio, person: Callable[[str], Page]) -> None:
+    page = open_audit(person("mei"), LAST)
+    end = pane(page).locator(".nothing-more")
+    expect(end).to_have_attribute("aria-disabled", "false")
+    page.keyboard.press("Shift+Enter")
+    saved(page)
+    expect(end).to_have_text("Finished · there is no next dialogue")
+    expect(end).to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("Shift+Enter")
+    expect(said(page)).to_have_text("There is no next dialogue here.")
+    expect(pane(page).locator(".facts")).to_contain_text(LAST)
+    studio.end()
+    assert [(one[4], one[0]) for one in marks(studio)] == [(LAST, "finish")]
+
+
+def test_shift_n_and_p_go_to_other_dialogues_as_the_list_of_keys_says(person: Callable[[str], Page]) -> None:
+    page = open_audit(person("mei"))
+    page.keyboard.press("?")
+    expect(pane(page).get_by_text("Next or previous dialogue")).to_be_visible()
+    page.keyboard.press("Escape")
+    for key, there in (("Shift+N", NEXT), ("Shift+P", DIALOGUE)):
+        page.keyboard.press(key)
+        expect(pane(page).locator(".facts")).to_contain_text(there)
+        settled(page)
+
+
+@pytest.mark.parametrize("width", [1440, 900])
+def test_whom_to_turn_to_is_in_sight_wherever_one_reads(person: Callable[[str], Page], width: int) -> None:
+    page = open_audit(person("mei"))
+    page.set_viewport_size({"width": width, "height": 900})
+    for _ in range(TURNS):
+        page.keyboard.press("j")
+    expect(turn(page, TURNS - 1)).to_have_attribute("aria-current", "true")
+    settled(page)
+    expect(page.locator("h2", has_text="Audit")).not_to_be_in_viewport()
+    page.get_by_role("button", name="Someone to talk to").click(trial=True)  # in sight, and nothing lies over it
+    page.get_by_role("button", name="Someone to talk to").click()
+    expect(page.get_by_text("You do not have to carry it alone")).to_be_in_viewport()
+
+
 def test_what_is_refused_is_said_and_does_not_stand(studio: Studio, person: Callable[[str], Page]) -> None:
     page = open_audit(person("mei"))
     by = {"dialogue": DIALOGUE, "turn": 0, "severity": "red", "note": "", "rubric": "unsafe-turns", "version": 1}
@@ -183,8 +252,8 @@ def test_changed_keys_do_what_they_were_changed_to(studio: Studio, person: Calla
     assert [one[:3] for one in marks(studio)] == [("flag", 1, "CR1"), ("flag", 2, "CR1"), ("unflag", 2, "CR1")]
 
 
-def open_audit(page: Page) -> Page:
-    page.goto(f"{page.url.split('?')[0].rstrip('/')}/audit?dialogue={DIALOGUE}&turn=0")
+def open_audit(page: Page, dialogue: str = DIALOGUE) -> Page:
+    page.goto(f"{page.url.split('?')[0].rstrip('/')}/audit?dialogue={dialogue}&turn=0")
     settled(page)
     expect(turn(page, 0)).to_have_attribute("aria-current", "true")
     return page

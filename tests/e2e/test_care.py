@@ -40,7 +40,7 @@ def test_one_is_warned_covers_stay_until_asked_and_a_pause_keeps_the_place(
     page.keyboard.press("Escape")
     click(page, "care_begin")
     turn = page.locator(".st-key-dialogue_pane article").nth(2)
-    expect(turn).to_contain_text("This turn may be hard to read, so it is covered.")
+    expect(turn).to_contain_text("This may be hard to read, so it is covered.")
     choose_pause_after_one(page)
     turn.get_by_role("button", name="Show this turn").click()
     expect(turn).not_to_contain_text("it is covered")

@@ -156,14 +156,39 @@ def test_a_question_about_a_code_reaches_those_who_edit_the_rubric() -> None:
 
 
 def test_finishing_counts_survives_a_reload_and_can_be_taken_back() -> None:
-    at = press(open_page("mei", dialogue=DIALOGUE), "finish_dialogue")
+    at = press(open_page("mei", dialogue="demo-02"), "finish_dialogue")
     assert "nothing more to flag here" in receipt_of(at)
-    assert own("mei").finished
-    reloaded = open_page("mei", dialogue=DIALOGUE)
+    assert own("mei", "demo-02").finished
+    reloaded = open_page("mei", dialogue="demo-02")
     assert "finish_dialogue" not in keys_of(reloaded)
     assert any("You finished 1 of 48 dialogues" in caption.value for caption in reloaded.caption)
     press(reloaded, "unfinish_dialogue")
+    assert not own("mei", "demo-02").finished
+
+
+def test_what_is_covered_still_is_told_before_the_dialogue_counts_as_read() -> None:
+    at = press(open_page("mei", dialogue=DIALOGUE), "finish_dialogue")
+    assert "2 turns are still covered and would count as read" in fault_of(at)
     assert not own("mei").finished
+    at = press(send(at, pressed(1, "show")), "finish_dialogue")
+    assert "1 turn is still covered" in fault_of(at), "uncovering one takes the warning back"
+    assert not own("mei").finished
+    assert at.button(key="finish_dialogue").label == "Finish all the same"
+    assert "nothing more to flag here" in receipt_of(press(at, "finish_dialogue"))
+    assert own("mei").finished
+
+
+def test_a_turn_that_one_flagged_oneself_was_read_though_it_is_covered() -> None:
+    for turn in (TURN, TURN + 1):
+        press(open_page("mei", dialogue=DIALOGUE, turn=str(turn)), "flag_CR1")
+    at = open_page("mei", dialogue=DIALOGUE)
+    assert [one["turn"] for one in pane(at)["here"]["exchanges"] if one["covered"]] == [TURN, TURN + 1]
+    press(at, "finish_dialogue")
+    assert own("mei").finished
+
+
+def fault_of(at: AppTest) -> str:
+    return " ".join(error.value for error in at.container(key="receipt").error)
 
 
 def test_the_next_dialogue_is_the_next_that_one_has_not_finished() -> None:
@@ -199,6 +224,52 @@ def test_a_turn_flagged_red_is_covered_until_it_is_asked_for() -> None:
     at = send(at, pressed(1, "show", **where))
     assert said in words_of(at)
     assert own("mei", "demo-02").flags[0].code == "CR1", "looking marks nothing"
+
+
+DARK = {"situation": "He held a knife.", "person": "I was raped.", "last": "I want to die."}
+
+
+def take_in_dark_words() -> None:
+    said = [{"role": role, "content": words} for role, words in (("user", "Hello."), ("assistant", "I am here."))]
+    messages = [*said, {"role": "user", "content": DARK["last"]}]
+    take_in(dialogue_id="dark", situation=DARK["situation"], person=DARK["person"], messages=messages)
+
+
+def covered_words(at: AppTest) -> list[str]:
+    """Which of them the browser was not given."""
+    return [name for name, words in DARK.items() if words not in words_of(at)]
+
+
+def test_the_last_message_the_situation_and_the_person_are_covered_like_turns() -> None:
+    take_in_dark_words()
+    at = open_page("mei", dialogue="dark")
+    assert covered_words(at) == ["situation", "person", "last"]
+    assert "I am here." in words_of(at)
+    at = send(at, pressed(1, "show", dialogue="dark", turn=None))
+    assert covered_words(at) == ["situation", "person"]
+    for part, left in (("situation", ["person"]), ("person", [])):
+        at = send(at, pressed(2 + len(left), "show", dialogue="dark", turn=None, part=part))
+        assert covered_words(at) == left
+        assert [set(answer) for answer in pane(at)["answers"]] == [{"id"}], "nothing was refused"
+    at = open_page("mei", dialogue="demo-48")
+    assert (pane(at)["nextId"], covered_words(at)) == ("dark", ["situation", "person", "last"]), "beforehand neither"
+    at.toggle(key="blur_severe").set_value(False)
+    assert covered_words(again(at)) == []
+
+
+def test_a_row_of_the_queue_and_the_person_beside_cover_a_situation_too() -> None:
+    take_in_dark_words()
+    at = open_page("mei", dialogue="demo-01")
+    at.session_state["queue_source"] = "hostile"
+    at = with_queue(at)
+    (row,) = [element.value for element in at.html if 'class="kardia-row"' in element.value]
+    assert "so it is covered" in row
+    assert DARK["situation"] not in row
+    for words in ("situation", "person"):
+        (part,) = [
+            one.value for one in tab(open_page("mei", dialogue="dark"), "Person").html if DARK[words] in one.value
+        ]
+        assert part.index("<summary>This may be hard to read") < part.index(DARK[words]), "folded away"
 
 
 def test_what_was_pressed_is_saved_in_order_once_and_answered_by_its_number() -> None:

@@ -1,5 +1,6 @@
 """The Data page: what is found, kept and opened, and what each person may look by."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from db import campaigns
 from db.dialogues import dialogue
+from db.exchange import import_lines
 from db.finding import Filter
 from db.finding_saved import filters, save_filter
-from db.people import person
+from db.people import SYSTEM, person
 from pipeline.spans import read_spans
 from studio import service
 
@@ -43,6 +45,16 @@ def test_everything_is_there_at_first_and_conditions_narrow_it(data: Callable[[s
     at.text_input(key="find_text").set_value("nobody said this").run()
     assert "No dialogue matches" in said(at)
     assert not at.exception
+
+
+def test_a_situation_that_may_be_hard_to_read_is_covered_in_the_list(data: Callable[[str], AppTest]) -> None:
+    line = {"dialogue_id": "dark", "situation": "He held a knife.", "messages": [{"role": "user", "content": "Hello."}]}
+    import_lines(service.store(), SYSTEM, [json.dumps(line).encode()], "dark.jsonl", "dark")
+    at = data("mei")
+    at.selectbox(key="find_source").set_value("dark").run()
+    (row,) = [element.value for element in at.html if 'class="kardia-row"' in element.value]
+    assert "so it is covered" in row
+    assert "knife" not in row
 
 
 def test_a_kept_filter_is_opened_by_its_address(data: Callable[[str], AppTest], studio_home: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db import care
+from db.care import Care
 from db.rubric_versions import Version, approved
 from studio import service
 from studio.widgets.audit.keys import action_keys, code_keys, swapped
@@ -30,6 +31,15 @@ def test_a_key_that_something_has_changes_places() -> None:
     present = {"next": "J", "CR1": "1"}
     assert swapped(present, {}, "CR1", "J") == {"next": "1", "CR1": "J"}
     assert swapped(present, {"note": "M"}, "CR1", "F") == {"note": "M", "CR1": "F"}
+
+
+def test_a_key_chosen_for_a_code_of_another_rubric_gives_way_to_one_that_is_seen() -> None:
+    hidden = (("RH1", "J"), ("RH2", "M"))  # the rubric that is worked by has neither
+    care.change(service.store(), who("mei"), Care(keys=(*hidden, ("CR1", "F"))), "hidden")
+    press(settings_with("mei", keys_what="CR1", keys_key="M"), "keys_use")
+    assert care.settings(service.store(), who("mei")).keys == (("RH1", "J"), ("CR1", "M"))
+    # What changes places takes the key that becomes free, which may be one of those too.
+    assert swapped({"next": "J", "CR1": "1"}, {"RH1": "1"}, "CR1", "J") == {"next": "1", "CR1": "J"}
 
 
 def settings_with(who_is_here: str, **chosen: str) -> AppTest:

@@ -1,5 +1,5 @@
 // The dialogue with one turn in focus. What is pressed shows at once; events.js carries it to the store.
-const view = { root: null, data: null, known: new Map(), dialogue: null, turn: 0, drawn: null, parts: [], note: null, onward: false, refused: "", receipt: "" }
+const view = { root: null, data: null, known: new Map(), dialogue: null, turn: 0, drawn: null, parts: [], note: null, onward: false, refused: "", warned: null, receipt: "" }
 
 const here = () => view.known.get(view.dialogue)
 const turnsOf = (dialogue) => dialogue.exchanges.filter(({ turn }) => turn !== null)
@@ -20,11 +20,12 @@ const flagsOn = (turn) => standing(here()).flags.filter((flag) => flag.turn === 
 
 const mark = (what) => {
   if (!view.data.mayMark) return
-  view.refused = ""
+  hush()
   act({ dialogue: view.dialogue, turn: view.turn, rubric: view.data.rubric, version: view.data.version, ...what })
   paint()
 }
-const refuse = (why) => { view.refused = why; tell() }
+const hush = () => Object.assign(view, { refused: "", warned: null })
+const refuse = (why) => { hush(); view.refused = why; tell() }
 const isCovered = (turn) => here().exchanges.find((one) => one.turn === turn)?.covered
 const flag = ({ code, severity }) => {
   // A press sets the flag; where it stands already nothing is to be done. Nobody flags what they cannot see.
@@ -34,7 +35,7 @@ const flag = ({ code, severity }) => {
 }
 const unflag = (turn, code) => mark({ kind: "unflag", turn, code })
 const takeBack = () => { const last = flagsOn(view.turn).at(-1); if (last) unflag(view.turn, last.code) }
-const show = (turn) => { view.refused = ""; act({ kind: "show", dialogue: view.dialogue, turn }) }
+const show = (turn, part = "") => { hush(); act({ kind: "show", dialogue: view.dialogue, turn, part }) }
 const go = (dialogue, turn, isInSight = false) => {
   closeNote(true)
   const part = view.parts.find(({ exchange }) => exchange.turn === turn), before = part?.node.getBoundingClientRect().top
@@ -51,17 +52,38 @@ const step = (by) => {
   const turn = view.turn + by
   if (turn >= 0 && turn < turnsOf(here()).length) go(view.dialogue, turn)
 }
+// Covered and not flagged: what one flagged was seen, and is covered only for whoever comes anew.
+const unread = () => turnsOf(here()).filter(({ turn, covered }) => covered && !flagsOn(turn).length).length
 const finish = () => {
-  if (view.data.mayMark && view.data.rubric && !standing(here()).finished) mark({ kind: "finish", turn: null })
+  const isOpen = view.data.mayMark && view.data.rubric && !standing(here()).finished
+  if (isOpen && unread() && view.warned !== view.dialogue) return warn()
+  if (isOpen) mark({ kind: "finish", turn: null })
   onward()
+}
+const warn = () => {
+  const turns = unread() === 1 ? "1 turn is" : `${unread()} turns are`
+  refuse(`Not finished: ${turns} still covered and would count as read. Shift+Enter, or the button, once more finishes all the same.`)
+  view.warned = view.dialogue
+  paint()
 }
 const onward = () => {
   const next = here().next
   view.onward = next === undefined // the dialogue after this one is not known yet: go on once it is
   if (next) go(next, 0)
+  else if (next === null) { view.receipt = "There is no next dialogue here."; tell() }
 }
 
-const selected = () => String(view.root.getSelection?.() ?? getSelection()).trim()
+const focused = () => view.parts.find(({ exchange }) => exchange.turn === view.turn)
+// Words marked in the turn in focus or in what it answers; what is marked elsewhere is no evidence for it.
+const selected = () => {
+  const chosen = view.root.getSelection?.() ?? getSelection(), node = focused()?.node
+  const range = chosen?.rangeCount ? chosen.getRangeAt(0) : null
+  if (!range || !node?.contains(range.startContainer)) return ""
+  const beyond = document.createRange() // a triple click ends where the next words begin: nothing of them is marked
+  beyond.setStartAfter(node)
+  beyond.setEnd(range.endContainer, range.endOffset)
+  return String(beyond).trim() ? "" : String(chosen).trim()
+}
 const openNote = () => {
   if (!view.data.mayMark || isCovered(view.turn) || view.note) return
   const flag = flagsOn(view.turn).at(-1)
@@ -77,7 +99,7 @@ const openNote = () => {
   }
   box.onblur = () => closeNote(true)
   view.note = { box, flag, turn: view.turn, dialogue: view.dialogue, before }
-  view.parts[here().exchanges.findIndex(({ turn }) => turn === view.turn)].note.replaceChildren(speaker(flag ? `Note on ${flag.code}` : "Note on this turn"), box)
+  focused().note.replaceChildren(speaker(flag ? `Note on ${flag.code}` : "Note on this turn"), box)
   box.focus()
 }
 const closeNote = (keep) => {
@@ -100,7 +122,7 @@ const closeNote = (keep) => {
 const part = (exchange) => {
   const chips = make("div", "kardia-chips"), notes = make("div"), note = make("div", "note"), codes = make("div", "codes"), body = make("div", "body")
   const before = make("div", "before")
-  if (exchange.turn === null) return { exchange, node: make("div", "exchange", ...exchange.before.map(said)), fill: "" }
+  if (exchange.turn === null) return { exchange, node: make("div", "exchange", before, body), body, before, fill: "" }
   const focus = button("quiet focus", ["Look at this turn"], () => go(view.dialogue, exchange.turn))
   const name = speaker(`Assistant · turn ${exchange.turn + 1}`)
   const article = make("article", "turn", make("div", "turn-head", name, focus), chips, notes, body, note, codes)
@@ -109,10 +131,24 @@ const part = (exchange) => {
 }
 const fillText = (one, exchange) => {
   const fill = JSON.stringify(exchange)
-  if (one.fill === fill || exchange.turn === null) return
+  if (one.fill === fill) return
   one.fill = fill // folds that somebody opened stay open: nothing is drawn anew unless its words are other ones
+  const isLast = exchange.turn === null // said after the last turn
+  const covered = () => [cover(view.data.covered, isLast ? "Show what was said last" : "Show this turn", () => show(exchange.turn))]
   one.before.replaceChildren(...(exchange.covered ? [] : exchange.before.map(said)))
-  one.body.replaceChildren(...(exchange.covered ? [cover(view.data.covered, () => show(exchange.turn))] : answer(exchange).filter(Boolean)))
+  one.body.replaceChildren(...(exchange.covered ? covered() : isLast ? [] : answer(exchange).filter(Boolean)))
+}
+const fillHead = (dialogue) => {
+  const fill = JSON.stringify([dialogue.id, dialogue.situation, dialogue.person, dialogue.coveredHead])
+  if (view.head === fill) return
+  view.head = fill
+  const told = { situation: dialogue.situation || "The source tells no situation.", person: dialogue.person }
+  for (const [name, text] of Object.entries(told)) {
+    const line = find(name), isCovered = dialogue.coveredHead.includes(name), had = line.contains(view.root.activeElement)
+    line.classList.toggle("is-covered", isCovered)
+    line.replaceChildren(isCovered ? cover(view.data.covered, `Show the ${name}`, () => show(null, name)) : text)
+    if (had) line.focus({ preventScroll: true }) // the button that was pressed is gone
+  }
 }
 const fillMarks = (one, now, gold) => {
   const { turn } = one.exchange
@@ -155,13 +191,16 @@ const paint = () => {
     view.drawn = dialogue.id
     view.parts = dialogue.exchanges.map(part)
     find("facts").textContent = dialogue.facts
-    find("situation").textContent = dialogue.situation || "The source tells no situation."
-    find("person").textContent = dialogue.person
+    if (view.warned !== null && view.warned !== dialogue.id) hush()
     find("turns").replaceChildren(...view.parts.map(({ node }) => node))
     find("end").textContent = dialogue.exchanges.length ? "End of the dialogue." : "This dialogue has no messages."
   }
+  fillHead(dialogue)
   view.parts.forEach((one, place) => { fillText(one, dialogue.exchanges[place]); fillMarks(one, now, dialogue.gold) })
-  find("nothing-more").textContent = now.finished ? "Finished · next dialogue" : "Nothing more to flag here"
+  const isEnd = now.finished && dialogue.next === null
+  const ahead = isEnd ? "Finished · there is no next dialogue" : "Finished · next dialogue"
+  find("nothing-more").textContent = now.finished ? ahead : view.warned ? "Finish all the same" : "Nothing more to flag here"
+  find("nothing-more").setAttribute("aria-disabled", isEnd)
   find("nothing-more").disabled = !view.data.mayMark || !view.data.rubric
   find("where").textContent = turnsOf(dialogue).length ? `Turn ${view.turn + 1} of ${turnsOf(dialogue).length}` : "No turn"
   tell()
@@ -177,7 +216,7 @@ const tell = () => {
   // The panel beside goes by what the studio knows: until it is where the reader is, a press there would hit another turn.
   document.querySelector(".st-key-side_panel")?.toggleAttribute("data-behind", view.data.place.dialogue !== view.dialogue || view.data.place.turn !== view.turn)
 }
-const focusTurn = () => view.parts.find(({ exchange }) => exchange.turn === view.turn)?.article?.focus({ preventScroll: true })
+const focusTurn = () => focused()?.article?.focus({ preventScroll: true })
 const bringIntoView = (turn) => {
   focusTurn()
   const one = turn > 0 ? view.parts.find(({ exchange }) => exchange.turn === turn) : null
@@ -241,7 +280,7 @@ export default function ({ data, parentElement, setStateValue }) {
     paint()
     if (moved || turn > 0) setTimeout(() => bringIntoView(turn), 60)
   } else paint()
-  if (find("turns").childElementCount === 0) { view.drawn = null; paint() } // the page was left and come back to
+  if (find("turns").childElementCount === 0) { Object.assign(view, { drawn: null, head: null }); paint() } // the page was left and come back to
   if (view.onward && here()?.next !== undefined) onward()
   find("nothing-more").onclick = finish
   find("help").onclick = fixed["?"]
@@ -263,6 +302,6 @@ export default function ({ data, parentElement, setStateValue }) {
     clearInterval(view.clock)
     rest()
     document.querySelector(".st-key-side_panel")?.removeAttribute("data-behind")
-    Object.assign(view, { drawn: null, parts: [], dialogue: null })
+    Object.assign(view, { drawn: null, head: null, parts: [], dialogue: null })
   }
 }

@@ -33,8 +33,8 @@ const answer = ({ spans, fault, raw }) => [
   fault ? make("div", "kardia-fault", `The four parts are not all in place: ${fault}.`) : "",
   fault ? fold("As it was written", words(raw, "machine")) : "",
 ]
-const cover = (told, show) =>
-  make("div", "cover", make("div", "kardia-covered", told), button("quiet", ["Show this turn"], show))
+const cover = (told, press, show) =>
+  make("div", "cover", make("div", "kardia-covered", told), button("quiet", [press], show))
 
 const chip = (flag, name, whose, takeOff) => {
   const shape = make("span", "kardia-shape", `${SHAPES[flag.severity]} ${SEVERITIES[flag.severity]}`)

@@ -15,6 +15,7 @@ from studio.widgets.audit.dialogue_open import is_shown
 from studio.widgets.audit.flag_chip import SHAPES, WORDS
 from studio.widgets.audit.turn_cover import turn_cover
 from studio.widgets.audit.turn_parts import Exchange, exchanges, folded_html, said_html, turn_html
+from studio.widgets.care.cover import covered_html
 from studio.widgets.care.reader import covers
 from studio.widgets.plain_text import plain_html
 
@@ -31,7 +32,7 @@ def turn_in_context(one: Disagreement) -> None:
             return
         before = folded_html(f"What came before ({len(earlier)} turns)", "".join(map(_whole, earlier)))
         st.html(
-            (plain_html(dialogue.situation, "quiet") if dialogue.situation else "")
+            (covered_html(plain_html(dialogue.situation, "quiet"), dialogue.situation) if dialogue.situation else "")
             + (before if earlier else "")
             + "".join(said_html(message) for message in here.before)
         )

@@ -17,6 +17,8 @@ from studio.widgets.audit.turn_parts import Exchange, exchanges
 from studio.widgets.campaign.working import may_see_gold, seen_by_campaign
 from studio.widgets.care.reader import count_once, covers
 
+# What can be covered: a turn, None for what was said after the last one, or "situation" or "person" above the first.
+Part = int | str | None
 _SHOWN = "audit_shown_turns"
 
 
@@ -38,30 +40,29 @@ class Open:
         """The dialogue cut at its assistant turns."""
         return exchanges(self.dialogue.messages)
 
-    def flags_on(self, turn: int) -> list[Flag]:
+    def flags_on(self, turn: int | None) -> list[Flag]:
         """One's own flags on that turn."""
         return [flag for flag in self.state.flags if flag.turn_index == turn]
 
-    def gold_on(self, turn: int) -> list[Flag]:
+    def gold_on(self, turn: int | None) -> list[Flag]:
         """The gold flags on that turn, for whom they are not hidden from."""
         return [flag for flag in self.gold if flag.turn_index == turn]
 
-    def is_severe(self, turn: int) -> bool:
+    def is_severe(self, turn: int | None) -> bool:
         """Whether the turn may be hard to read: by its words, or by a red flag of one's own.
 
-        Gold counts only while it is shown, or a cover would tell of it.
+        None is what was said after the last turn. Gold counts only while it is shown, or a cover would tell of it.
         """
         gold = self.gold_on(turn) if st.session_state.get("show_gold") else []
         return turn in self._hard_by_words or any(flag.severity == "red" for flag in [*self.flags_on(turn), *gold])
 
     @cached_property
-    def _hard_by_words(self) -> frozenset[int]:
-        """Turns that hold a severe theme, in the answer or in what was said just before it."""
+    def _hard_by_words(self) -> frozenset[int | None]:
+        """Turns that hold a severe theme, in the answer or in what was said just before it; None without answer."""
         return frozenset(
             one.turn_index
             for one in self.exchanges
-            if one.turn_index is not None
-            and severe_themes_in("\n".join([*(message.content for message in one.before), one.text]))
+            if severe_themes_in("\n".join([*(message.content for message in one.before), one.text]))
         )
 
 
@@ -75,12 +76,12 @@ def open_dialogue(place: Place) -> Open:
     return Open(dialogue, turn, state, tuple(gold), _refusal())
 
 
-def show_turn(dialogue_id: str, turn: int) -> None:
-    """From now on in this session that turn is not covered, and is counted once where it is severe; also a callback."""
+def show_turn(dialogue_id: str, turn: Part) -> None:
+    """From now on in this session that is not covered. A severe turn is counted once. Also a callback."""
     if is_shown(dialogue_id, turn):
         return
     st.session_state.setdefault(_SHOWN, set()).add((dialogue_id, turn))
-    if open_dialogue(Place(dialogue_id, turn)).is_severe(turn):
+    if isinstance(turn, int) and open_dialogue(Place(dialogue_id, turn)).is_severe(turn):
         count_once(dialogue_id, turn)
 
 
@@ -91,8 +92,8 @@ def count_reading(audit: Open) -> None:
         count_once(audit.dialogue.dialogue_id, turn)
 
 
-def is_shown(dialogue_id: str, turn: int) -> bool:
-    """Whether somebody asked in this session to see that turn."""
+def is_shown(dialogue_id: str, turn: Part) -> bool:
+    """Whether somebody asked in this session to see that."""
     return (dialogue_id, turn) in st.session_state.get(_SHOWN, ())
 
 

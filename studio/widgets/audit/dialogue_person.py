@@ -8,6 +8,7 @@ from db.dialogues import Dialogue
 from db.formats import persona_from_text
 from db.masking import is_masked
 from studio import session
+from studio.widgets.care.cover import covered_html
 from studio.widgets.plain_text import plain_html
 
 _FIELDS = {
@@ -34,7 +35,10 @@ def person_panel(dialogue: Dialogue) -> None:
         return
     persona = persona_from_text(dialogue.persona_id, dialogue.person)
     told = [(label, getattr(persona, field)) for field, label in _FIELDS.items()]
-    st.html("".join(_field(label, text) for label, text in told if text) or plain_html(dialogue.person, "quiet"))
+    st.html(
+        "".join(_field(label, text) for label, text in told if text)
+        or covered_html(plain_html(dialogue.person, "quiet"), dialogue.person)
+    )
 
 
 def emotion_word(dialogue: Dialogue) -> str:
@@ -45,4 +49,5 @@ def emotion_word(dialogue: Dialogue) -> str:
 
 
 def _field(label: str, text: str) -> str:
-    return f'<div class="kardia-part"><div class="kardia-speaker">{label}</div>{plain_html(text, "quiet")}</div>'
+    words = covered_html(plain_html(text, "quiet"), text)
+    return f'<div class="kardia-part"><div class="kardia-speaker">{label}</div>{words}</div>'

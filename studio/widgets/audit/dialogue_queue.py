@@ -14,6 +14,7 @@ from studio import service, session
 from studio.widgets.audit.dialogue_place import go_to
 from studio.widgets.campaign.bar import campaign_bar, campaign_choice
 from studio.widgets.campaign.working import around, working_on
+from studio.widgets.care.cover import line_of
 from studio.widgets.names import escaped
 from studio.widgets.run.words import amount
 
@@ -164,7 +165,7 @@ def _row(item: Waiting, is_open: bool) -> None:
         st.html(
             f'<div class="kardia-row"><b>{escape(item.dialogue_id)}</b> <span>{escape(item.emotion)}</span> '
             f'<span class="kardia-dim">{escape(" · ".join(marks))}</span>'
-            f'<div class="kardia-one-line">{escape(item.situation)}</div></div>'
+            f'<div class="kardia-one-line">{escape(line_of(item.situation))}</div></div>'
         )
         st.button(
             "Open now" if is_open else "Open",

@@ -21,7 +21,7 @@ ACTIONS = {
 # keeps for itself, and P, which is beside the digits' row and easily hit.
 _CODES = "1234567890QWETYIOADFGHLZXVBM"
 _SAID = "keys_said"
-_RULE = "A key that something else has changes places with it. Arrows, Enter, Shift+Enter and ? stay as they are."
+_RULE = "A key that something else has changes places with it. Arrows, Enter, ? and keys with Shift stay as they are."
 
 
 def my_keys() -> dict[str, str]:
@@ -51,11 +51,15 @@ def code_keys(version: Version, chosen: Mapping[str, str]) -> dict[str, str]:
 
 
 def swapped(present: Mapping[str, str], chosen: Mapping[str, str], name: str, key: str) -> dict[str, str]:
-    """The choices with that key for `name`; whatever had it gets the key that becomes free."""
+    """The choices with that key for `name`; whatever had it gets the key that becomes free.
+
+    A code of another rubric, not at hand now, loses a key that was chosen for it where it would be given twice.
+    """
     others = {
         other: present[name] for other, its in present.items() if its == key and other != name and name in present
     }
-    return {**chosen, **others, name: key}
+    given = {**others, name: key}
+    return {other: its for other, its in chosen.items() if its not in given.values()} | given
 
 
 def key_settings() -> None:

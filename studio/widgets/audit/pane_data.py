@@ -5,6 +5,7 @@ from typing import Any
 
 from db.audits import Flag
 from db.rubric_versions import Version
+from db.themes import severe_themes_in
 from pipeline.spans import fault, find_marks, read_spans
 from rubrics.schema import Criterion
 from studio.widgets.audit.dialogue_open import Open, is_shown
@@ -29,8 +30,7 @@ def dialogue_data(audit: Open, blur: bool, show_gold: bool) -> dict[str, Any]:
     return {
         "id": dialogue.dialogue_id,
         "facts": " · ".join(fact for fact in facts if fact),
-        "situation": dialogue.situation.strip(),
-        "person": " · ".join(line.strip() for line in dialogue.person.splitlines() if line.strip()),
+        **_head(audit, blur),
         "exchanges": [_exchange(audit, exchange, blur) for exchange in audit.exchanges],
         "flags": _flags(audit.state.flags),
         "gold": _flags(audit.gold if show_gold else ()),
@@ -39,14 +39,30 @@ def dialogue_data(audit: Open, blur: bool, show_gold: bool) -> dict[str, Any]:
     }
 
 
-def is_covered(audit: Open, turn: int, blur: bool) -> bool:
-    """Whether that turn's words are kept back until somebody asks to see them."""
+def is_covered(audit: Open, turn: int | None, blur: bool) -> bool:
+    """Whether that turn's words are kept back until somebody asks to see them; None is what follows the last turn."""
     return blur and audit.is_severe(turn) and not is_shown(audit.dialogue.dialogue_id, turn)
+
+
+def unread_turns(audit: Open, blur: bool) -> int:
+    """How many turns are still covered. One that bears a flag of one's own was seen, and is not counted."""
+    turns = range(audit.dialogue.n_turns)
+    return sum(is_covered(audit, turn, blur) and not audit.flags_on(turn) for turn in turns)
+
+
+def _head(audit: Open, blur: bool) -> dict[str, Any]:
+    """The situation and the person, without those that are covered, and the names of those."""
+    dialogue = audit.dialogue
+    person = " · ".join(line.strip() for line in dialogue.person.splitlines() if line.strip())
+    told = {"situation": dialogue.situation.strip(), "person": person}
+    hard = [name for name, text in told.items() if blur and severe_themes_in(text)]
+    covered = [name for name in hard if not is_shown(dialogue.dialogue_id, name)]
+    return {**told, **dict.fromkeys(covered, ""), "coveredHead": covered}
 
 
 def _exchange(audit: Open, exchange: Exchange, blur: bool) -> dict[str, Any]:
     turn, text = exchange.turn_index, exchange.text
-    if turn is not None and is_covered(audit, turn, blur):
+    if is_covered(audit, turn, blur):
         return {"turn": turn, "covered": True, "before": []}
     spans = read_spans(text)
     problem = fault(text) if find_marks(text) else None

@@ -23,7 +23,10 @@ _HEARD = "pane_heard"
 
 
 class Act(BaseModel):
-    """One press. `id` is its number, unique for all time; `turn` is None for the whole dialogue."""
+    """One press. `id` is its number, unique for all time; `turn` is None for the whole dialogue.
+
+    What is to be shown is a turn, None for what was said after the last, or the `part` of the head that is named.
+    """
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -31,6 +34,7 @@ class Act(BaseModel):
     kind: Literal["flag", "unflag", "note", "finish", "show"]
     dialogue: str
     turn: int | None = None
+    part: Literal["", "situation", "person"] = ""
     code: str = ""
     severity: Severity = "none"
     note: str = ""
@@ -111,7 +115,7 @@ def apply(act: Act) -> Receipt | None:
         return audits.note(store, here, act.dialogue, act.turn, act.note, act.id)
     if act.kind == "finish":
         return audits.finish(store, here, act.dialogue, client_id=act.id, **by)
-    show_turn(*where)
+    show_turn(act.dialogue, act.part or act.turn)
     return None
 
 

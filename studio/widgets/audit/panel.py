@@ -1,6 +1,7 @@
 """Beside the dialogue: moving between turns, the last receipt, flags, scores, the person, machine scores, finishing."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -13,13 +14,13 @@ from studio.widgets.audit.dialogue_open import Open
 from studio.widgets.audit.dialogue_person import person_panel
 from studio.widgets.audit.dialogue_place import go_to
 from studio.widgets.audit.dialogue_queue import dialogue_steps
-from studio.widgets.audit.dialogue_receipt import new_id, receipt, save
+from studio.widgets.audit.dialogue_receipt import keep_fault, new_id, receipt, save
 from studio.widgets.audit.flag_names import rubric_choice, working_rubric
 from studio.widgets.audit.flag_panel import flag_panel
 from studio.widgets.audit.flag_unclear import unclear_panel
 from studio.widgets.audit.gold_complete import gold_complete
 from studio.widgets.audit.keys import action_keys, my_keys
-from studio.widgets.audit.pane_data import is_covered
+from studio.widgets.audit.pane_data import is_covered, unread_turns
 from studio.widgets.audit.rewrite_door import rewrite_door, where_from
 from studio.widgets.audit.score_panel import score_panel
 from studio.widgets.audit.turn_example import example_door
@@ -30,6 +31,7 @@ from studio.widgets.care.reader import covers
 from studio.widgets.names import escaped
 
 TABS = ("Flags", "Scores", "Person", "Machine scores")
+_WARNED = "audit_warned_of_covers"
 
 
 def audit_panel(audit: Open, around: Neighbours) -> None:
@@ -95,9 +97,26 @@ def _finish(audit: Open) -> None:
     if finished:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge("You finished this dialogue", icon=":material/check_circle:", color="green")
-            _finish_button("Not finished after all", "unfinish_dialogue", None, audit, version, audits.unfinish)
+            word = "Not finished after all"
+            press = _saving(word, audit, version, audits.unfinish)
+            _finish_button(word, "unfinish_dialogue", None, audit, version, press)
     else:
-        _finish_button("Nothing more to flag here", "finish_dialogue", "Shift+Enter", audit, version, audits.finish)
+        _not_finished(audit, version)
+
+
+def _not_finished(audit: Open, version: Version | None) -> None:
+    """The way to finish. Turns that are covered still would count as read: the first press says so, the next finishes.
+
+    Uncovering one, or going to another dialogue, takes the warning back.
+    """
+    word, unread = "Nothing more to flag here", unread_turns(audit, covers())
+    press = _saving(word, audit, version, audits.finish)
+    if unread and st.session_state.get(_WARNED) == (audit.dialogue.dialogue_id, unread):
+        word = "Finish all the same"
+    elif unread:
+        st.session_state.pop(_WARNED, None)
+        press = partial(_warn, audit.dialogue.dialogue_id, unread)
+    _finish_button(word, "finish_dialogue", "Shift+Enter", audit, version, press)
 
 
 def _finish_button(
@@ -106,7 +125,7 @@ def _finish_button(
     shortcut: str | None,
     audit: Open,
     version: Version | None,
-    write: Callable[..., audits.Receipt],
+    press: Callable[[], None],
 ) -> None:
     at_end = audit.turn is None or audit.turn == audit.dialogue.n_turns - 1
     st.button(
@@ -116,18 +135,28 @@ def _finish_button(
         type="tertiary" if not shortcut else "primary" if at_end else "secondary",
         width="stretch" if shortcut else "content",
         disabled=bool(audit.refusal) or version is None,
-        on_click=_save_finish,
-        args=[word, audit.dialogue.dialogue_id, version, new_id(), write],
+        on_click=press,
     )
 
 
-def _save_finish(
-    word: str, dialogue_id: str, version: Version, client_id: str, write: Callable[..., audits.Receipt]
-) -> None:
-    save(
-        f"{dialogue_id}: {word[0].lower()}{word[1:]}",
-        lambda: write(service.store(), session.here(), dialogue_id, version.rubric_id, version.version, client_id),
-    )
+def _warn(dialogue_id: str, unread: int) -> None:
+    st.session_state[_WARNED] = dialogue_id, unread
+    turns = "1 turn is" if unread == 1 else f"{unread} turns are"
+    keep_fault(f"{turns} still covered and would count as read; press once more to finish all the same")
+
+
+def _saving(
+    word: str, audit: Open, version: Version | None, write: Callable[..., audits.Receipt]
+) -> Callable[[], None]:
+    """A callback that saves that under a number of its own, so that a double press is one act."""
+    dialogue_id, client_id = audit.dialogue.dialogue_id, new_id()
+    by = (version.rubric_id, version.version) if version else ()  # without one the button takes no press
+    what = f"{dialogue_id}: {word[0].lower()}{word[1:]}"
+
+    def press() -> None:
+        save(what, lambda: write(service.store(), session.here(), dialogue_id, *by, client_id))
+
+    return press
 
 
 def _marks(audit: Open, purpose: Purpose, draw: Callable[[Open, int, Version], None]) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from studio.widgets.audit.dialogue_open import show_turn
 
 # Never why: neither the theme, which would be half the reading, nor a flag, which would sway who flags.
-COVERED = "This turn may be hard to read, so it is covered."
+COVERED = "This may be hard to read, so it is covered."
 
 
 def turn_cover(dialogue_id: str, turn: int, key: str = "show") -> None:

@@ -18,6 +18,11 @@ def said(text: str, kind: Kind = "body") -> None:
         st.html(covered_html(plain_html(text, kind), text))
 
 
+def line_of(text: str) -> str:
+    """`text` for a row of a list, or that it is covered where its words call for that; the dialogue lifts it."""
+    return COVERED if covers() and severe_themes_in(text) else text
+
+
 def covered_html(markup: str, text: str) -> str:
     """The markup of `text`, which a click unfolds where it holds a severe theme and the person here wants covers."""
     return folded_html(COVERED, markup) if covers() and severe_themes_in(text) else markup

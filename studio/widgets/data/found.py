@@ -10,6 +10,7 @@ from db import finding
 from db.finding import Filter
 from rubrics.errors import UserError
 from studio import service, session
+from studio.widgets.care.cover import line_of
 from studio.widgets.names import escaped
 from studio.widgets.run.words import amount
 
@@ -56,7 +57,7 @@ def _row(row: dict[str, Any], whose: str) -> None:
         st.html(
             f'<div class="kardia-row"><b>{escape(row["dialogue_id"])}</b> '
             f'<span class="kardia-dim">{escape(" · ".join(word for word in about if word))}</span>'
-            f'<div class="kardia-one-line">{escape(row["situation"])}</div></div>'
+            f'<div class="kardia-one-line">{escape(line_of(row["situation"]))}</div></div>'
         )
         if st.button("Open", key=f"find_open_{row['dialogue_id']}", icon=":material/forum:", help="Open it in Audit"):
             st.switch_page(AUDIT, query_params={"dialogue": row["dialogue_id"], "turn": str(row["turn"])})
