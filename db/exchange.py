@@ -53,14 +53,17 @@ class ImportReport:
     renamed: int = 0
 
 
-def import_file(store: Store, actor: Person, path: Path, format: Format | Literal["auto"] = "auto") -> ImportReport:
+def import_file(
+    store: Store, actor: Person, path: Path, format: Format | Literal["auto"] = "auto", name: str = ""
+) -> ImportReport:
     """Import a .jsonl or .jsonl.gz file; a broken line is a Problem and stops nothing else.
 
+    `name` is what people call the file and stays with the import, where the path is a passing one.
     Raises UserError when the file cannot be read, no line is in a known format (or in the one asked for), or the actor
     may not import; the store is then as it was.
     """
     require(actor, "import_data")
-    reading = partial(_Reading, path.name, _source(store, path), format)
+    reading = partial(_Reading, name or path.name, _source(store, path), format)
     with collector_paused():
         return store.write(lambda cursor: _insert(cursor, actor, reading(), lines_of(path)))
 

@@ -20,10 +20,10 @@ import pyarrow.parquet
 from db.exchange import export_records
 from db.finding_filter import Filter
 from db.people import Person
-from db.spreadsheet import safe_row
 from db.store import Store
 from pipeline.rundir import write_whole
 from pipeline.spans import read_spans
+from pipeline.spreadsheet import safe_row
 
 ExportFormat = Literal["jsonl", "csv", "parquet", "labelstudio"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)

@@ -8,7 +8,7 @@ remembers.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from db import history
@@ -217,7 +217,7 @@ def sign_out_everywhere(store: Store, actor: Person, person_id: str) -> None:
     def work(cursor: Cursor) -> None:
         authorize(cursor, actor, "read" if actor.person_id == person_id else "manage_people")
         found = _found(rows_of(cursor, "SELECT * FROM people WHERE person_id = ?", [person_id]), person_id)
-        row = [next_seq(cursor, "sign_out_events"), now(), actor.person_id, found.person_id]
+        row = [next_seq(cursor, "sign_out_events"), _after_the_last(cursor, person_id), actor.person_id, person_id]
         cursor.execute("INSERT INTO sign_out_events VALUES (?, ?, ?, ?)", row)
         history.record(cursor, actor, "sign_out_everywhere", "person", found.person_id, {"name": found.name})
 
@@ -229,6 +229,13 @@ def sessions_since(store: Store, person_id: str) -> datetime:
     sql = "SELECT max(created_at) AS moment FROM sign_out_events WHERE person_id = ?"
     moment: datetime | None = store.rows(sql, [person_id])[0]["moment"]
     return moment or datetime.min  # noqa: DTZ901 the store keeps naive UTC
+
+
+def _after_the_last(cursor: Cursor, person_id: str) -> datetime:
+    """Now; a clock that went back must not keep those in who came after the last time they were signed out."""
+    sql = "SELECT max(created_at) AS moment FROM sign_out_events WHERE person_id = ?"
+    last: datetime | None = rows_of(cursor, sql, [person_id])[0]["moment"]
+    return max(now(), last + timedelta(milliseconds=1)) if last else now()
 
 
 def _save(cursor: Cursor, actor: Person, new: Person, old: Person | None, reason: str) -> Person:

@@ -61,6 +61,8 @@ def _settings(address: str, port: int, identity: "Identity") -> dict[str, Any]:
         "logger.enableRich": False,  # it would print what an exception says past the log (studio/log.py)
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
+        # A table's own CSV would hand a spreadsheet texts as formulas; ours marks them (pipeline/spreadsheet.py).
+        "client.disableDataExport": True,
         "theme.base": str(HERE / "theme.toml"),
     }
 

@@ -8,15 +8,18 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from pipeline import faults
 from rubrics.errors import UserError
-from studio import service
+from studio import passes, service
 from studio.identity import Identity, is_loopback
+from studio.log import log
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _METRICS = ("/metrics", "/_stcore/metrics")
+_UPLOAD = "/_stcore/upload_file/"  # then the session's id
 _STARTED = time.time()
 
 
@@ -39,6 +42,8 @@ class Door:
             return "This studio is reached through its proxy only."
         if scope["path"].rstrip("/") in _METRICS and not self._may_measure(scope, peer):
             return "Metrics take the token that the studio was started with."
+        if scope.get("method") == "PUT" and not _may_upload(scope["path"]):
+            return "Files are taken from people who are signed in."
         return ""
 
     def _may_measure(self, scope: Scope, peer: str) -> bool:
@@ -52,16 +57,28 @@ class Door:
 
 async def health(_: Request) -> Response:
     """Whether the store answers: 200 {"status": "ok"}, else 503 with one line."""
-    try:
+
+    def asked() -> Response:
         service.store().rows("SELECT 1")
-    except UserError as error:
-        return JSONResponse({"status": "failing", "why": str(error)}, status_code=503)
-    return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok"})
+
+    return _answer(asked)
 
 
 async def metrics(_: Request) -> Response:
-    """Counts for Prometheus; no name, id or text of anybody."""
-    return PlainTextResponse(_prometheus(), media_type="text/plain; version=0.0.4")
+    """Counts for Prometheus; no name, id or text of anybody. 503 with one line while the store does not answer."""
+    return _answer(lambda: PlainTextResponse(_prometheus(), media_type="text/plain; version=0.0.4"))
+
+
+def _answer(make: Callable[[], Response]) -> Response:
+    try:
+        return make()
+    except UserError as error:
+        why = str(error)
+    except Exception as error:  # whatever the store fails with, who watches it must be told so
+        log("store_failing", why=faults.without_text(error))
+        why = "the store does not answer; the studio's log says why"
+    return JSONResponse({"status": "failing", "why": why}, status_code=503)
 
 
 def _prometheus() -> str:
@@ -76,6 +93,12 @@ def _prometheus() -> str:
     figures = {**row, "uptime_seconds": round(time.time() - _STARTED), "store_bytes": store.path.stat().st_size}
     lines = [f"# TYPE kardia_{name} gauge\nkardia_{name} {value}" for name, value in figures.items()]
     return "\n".join(lines) + "\n"
+
+
+def _may_upload(path: str) -> bool:
+    """Whether nothing is uploaded there, or in a session in which somebody is let in: each file lies in memory."""
+    _, _, rest = path.partition(_UPLOAD)
+    return not rest or passes.has(rest.partition("/")[0])
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, why: str) -> None:

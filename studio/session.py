@@ -1,16 +1,20 @@
 """Who is here, and what may they do. The pages hide what would be refused; `db` refuses it."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
 from urllib.parse import unquote
 
 import streamlit as st
 
 from db.people import Action, Person, may, people, person_by_email, sessions_since
 from db.store import now
-from studio import service
-from studio.run_cache import once_a_run
+from studio import passes, service, sign_ins
+from studio.run_cache import forget, once_a_run
 
 _COOKIE = "kardia_person"
+_BEFORE_ANY_SIGN_OUT = datetime.min.replace(year=2)  # noqa: DTZ901 the store keeps naive UTC
 
 # A reload starts a new session, so the choice is also kept in a cookie of this browser, with the time it was made. It
 # names a person and proves nothing: that is why a studio without a sign-in is served on loopback alone.
@@ -27,7 +31,7 @@ export default function ({ data }) {
 
 def who() -> Person | None:
     """The person of this session; None before somebody chose or signed in, and from the moment they were signed out."""
-    return once_a_run(("who", st.session_state.get("person_id")), _who)
+    return once_a_run(_asked(), _who)
 
 
 def here() -> Person:
@@ -48,7 +52,8 @@ def vouched_address() -> str:
     if service.IDENTITY.way == "provider" and not st.user.is_logged_in:
         return ""
     claims = st.user.to_dict()
-    if claims.get("email_verified") is False:
+    # Some providers say it in words.
+    if str(claims.get("email_verified", True)).strip().lower() != "true":
         return ""
     return str(claims.get("email") or "").strip().lower()
 
@@ -56,8 +61,7 @@ def vouched_address() -> str:
 def sign_in(person_id: str) -> None:
     """Be that person from now on. Only where people choose their names."""
     st.session_state.person_id = person_id
-    # A clock that went back must not leave somebody out who was signed out before.
-    st.session_state.signed_in_at = max(now(), sessions_since(service.store(), person_id) + timedelta(microseconds=1))
+    st.session_state.signed_in_at = _after(sessions_since(service.store(), person_id))
 
 
 def sign_out() -> None:
@@ -77,33 +81,67 @@ def keep_choice() -> None:
     _KEEP(key="keep_person", data={"person": told}, height=1)
 
 
+def live(draw: Callable[..., None], every: float | str | None) -> Callable[..., None]:
+    """`draw` as a part of the page that is drawn anew `every` so often, for as long as its reader may be here.
+
+    Such a part runs without the entry script: it asks by itself whether somebody was signed out or made inactive.
+    """
+
+    @wraps(draw)
+    def drawn(*given: Any) -> None:
+        forget(_asked())
+        if who() is None:
+            st.rerun()
+        draw(*given)
+
+    return st.fragment(drawn, run_every=every)
+
+
+def _asked() -> tuple[str, Any]:
+    return "who", st.session_state.get("person_id")
+
+
 def _who() -> Person | None:
+    found = _found()
+    passes.give(found is not None)
+    return found
+
+
+def _found() -> Person | None:
     if service.IDENTITY.way == "names":
-        found, since = _chosen()
+        found = _chosen()
     else:
-        found, since = person_by_email(service.store(), vouched_address()) if vouched_address() else None, _vouched_at()
-    if found is None or not found.active or since <= sessions_since(service.store(), found.person_id):
+        found = person_by_email(service.store(), vouched_address()) if vouched_address() else None
+    if found is None or not found.active or not _is_still_in(found.person_id):
         return None
     st.session_state.person_id = found.person_id
     return found
 
 
-def _chosen() -> tuple[Person | None, datetime]:
+def _chosen() -> Person | None:
     if "person_id" not in st.session_state:
         # A browser sends back what was set there, still encoded.
         person_id, _, moment = unquote(str(st.context.cookies.get(_COOKIE, ""))).partition("|")
         st.session_state.person_id, st.session_state.signed_in_at = person_id, _moment(moment)
     here = st.session_state.person_id
-    since = st.session_state.get("signed_in_at") or datetime.min.replace(year=2)  # noqa: DTZ901 before any sign-out
-    return next((one for one in people(service.store()) if one.person_id == here), None), since
+    return next((one for one in people(service.store()) if one.person_id == here), None)
 
 
-def _vouched_at() -> datetime:
-    """When the provider signed this person in, naive UTC; behind a proxy, when this page was opened."""
-    if issued := st.user.to_dict().get("iat"):
-        return datetime.fromtimestamp(float(str(issued)), UTC).replace(tzinfo=None)
-    began: datetime = st.session_state.setdefault("signed_in_at", now())
-    return began
+def _is_still_in(person_id: str) -> bool:
+    """Whether they came after they were last signed out everywhere; behind a proxy, whether this page was opened so."""
+    out = sessions_since(service.store(), person_id)
+    if service.IDENTITY.way == "names":
+        came: datetime = st.session_state.get("signed_in_at") or _BEFORE_ANY_SIGN_OUT
+    elif issued := st.user.to_dict().get("iat"):
+        return sign_ins.is_newer(person_id, float(str(issued)), out)
+    else:
+        came = st.session_state.setdefault("signed_in_at", _after(out))
+    return came > out
+
+
+def _after(signed_out: datetime) -> datetime:
+    """Now; a clock that went back must not leave somebody out who was signed out before."""
+    return max(now(), signed_out + timedelta(microseconds=1))
 
 
 def _moment(text: str) -> datetime | None:

@@ -9,11 +9,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from db.spreadsheet import as_text, csv_bytes, from_text
 from pipeline.jobs import all_runs
 from pipeline.personas.read import read_profiles
 from pipeline.plan import read_personas, read_situations
 from pipeline.rundir import RunDir
+from pipeline.spreadsheet import as_text, csv_bytes, from_text
 from pipeline.walk.read import read_conversations
 from rubrics import limits
 from rubrics.errors import UserError

@@ -71,8 +71,15 @@ def test_what_somebody_said_is_in_no_log_and_no_message(
     assert "ValueError" in told.err
 
 
-def test_a_page_that_fails_logs_no_text(tmp_path: Path) -> None:
-    """Streamlit's own log of what went wrong on a page, as the server sets it up."""
+@pytest.mark.parametrize(
+    "logger",
+    [
+        *("streamlit.error_util", "streamlit.runtime.app_session", "streamlit.runtime.scriptrunner.script_runner"),
+        *("streamlit.elements.exception", "streamlit.web.server.starlette.starlette_websocket", "asyncio", "nobodys"),
+    ],
+)
+def test_a_page_that_fails_logs_no_text(logger: str) -> None:
+    """What Streamlit and the server log of what went wrong on a page, whichever part of them does."""
     code = f"""
 import logging
 from streamlit.logger import get_logger
@@ -81,16 +88,42 @@ keep_texts_out()
 try:
     raise ValueError("{SAID}")
 except ValueError as error:
-    get_logger("streamlit.error_util").error("Uncaught app execution", exc_info=error)
+    get_logger("{logger}").error("Uncaught app execution", exc_info=error)
+    get_logger("{logger}").error("Uncaught app execution %s", error)
+    get_logger("{logger}").exception(f"It was {{error!r}}")
 """
     ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert "Uncaught app execution" in ended.stderr
+    assert ended.stderr.count("Uncaught app execution") == 2
     assert "ValueError" in ended.stderr
     assert SAID not in ended.stderr
     assert SAID in subprocess.run(
         [sys.executable, "-c", code.replace("keep_texts_out()\n", "", 1).replace("keep_texts_out()\ntry", "try")],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     ).stderr  # fmt: skip
+
+
+def test_a_thread_and_a_task_that_fail_log_no_text() -> None:
+    code = f"""
+import asyncio, gc, threading
+from studio.log import keep_texts_out
+keep_texts_out()
+def fail():
+    raise ValueError("{SAID}")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+async def fails():
+    fail()
+async def main():
+    asyncio.get_running_loop().create_task(fails())
+    await asyncio.sleep(0.01)
+    gc.collect()
+asyncio.run(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert "thread_failed" in ended.stderr
+    assert "Task exception was never retrieved" in ended.stderr
+    assert SAID not in ended.stderr
 
 
 def test_the_log_is_json_by_line_and_leaves_keys_out(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from pipeline.evaluation import askable_turns
 from pipeline.report.read import Evaluation
 from pipeline.report.words import less_is_better
 from pipeline.scorecard import CHANGES, SCORES, WORDS
+from pipeline.spreadsheet import csv_bytes
 from rubrics.errors import UserError
 
 # Half of a 95 % interval in standard errors of a normal distribution.
@@ -59,7 +60,7 @@ def csv_of(found: Sequence[Evaluation]) -> str:
         parts += [frame.assign(run_id=run_id) for frame in (scores, changes) if len(frame)]
     columns = ["run_id", "kind", "model", "against", *dict.fromkeys([*SCORES, *CHANGES])]
     kept = [name for name in columns if name not in ("which", "before", "after")]
-    return str(pd.concat(parts, ignore_index=True).reindex(columns=kept).to_csv(index=False))
+    return csv_bytes(pd.concat(parts, ignore_index=True).reindex(columns=kept)).decode()
 
 
 def _results(found: Evaluation, which: str, task: str) -> dict[str, Any]:

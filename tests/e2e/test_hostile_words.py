@@ -14,7 +14,7 @@ from db import audits, campaigns, care, incidents, preferences
 from db.dialogues import Filter, matching_ids
 from db.exchange import import_lines
 from db.finding_filter import Filter as Finding
-from db.finding_saved import save_filter
+from db.finding_saved import filters, save_filter
 from db.ingest import ingest
 from db.people import SYSTEM, add_person, person
 from db.rubric_comments import comment
@@ -65,12 +65,14 @@ def written_by_eve(store: Store) -> None:
     audits.flag(store, eve, DIALOGUE, 0, code(store), "yellow", LONG, **by, client_id="e1")
     audits.note(store, eve, DIALOGUE, None, LONG, "e2")
     incidents.open_incident(store, eve, DIALOGUE, 0, "danger", "e3", LONG)
-    save_filter(store, eve, SHORT, Finding(), shared=True)
+    save_filter(store, eve, SHORT, Finding(text="KBOLD"), shared=True)
     draft = open_draft(store, eve, EMPATHY)
     criteria = [{**one, "name": SHORT, "question": LONG} for one in draft.body["criteria"]]
     body = {**draft.body, "title": SHORT, "instructions": LONG, "criteria": criteria}
     saved = save_draft(store, eve, EMPATHY, body, draft.revision)
     version = submit(store, eve, EMPATHY, saved.revision, LONG)
+    again = open_draft(store, eve, EMPATHY)
+    save_draft(store, eve, EMPATHY, body, again.revision)
     comment(store, eve, EMPATHY, "", LONG, client_id="e4", version=version.version)
     campaigns.create(store, eve, SHORT, FLAGS, 1, [DIALOGUE], ["ines"], overlap=1)
     pair = preferences.Item(DIALOGUE, 0, LONG, [("user", LONG)], LONG, "another", 0.5, None)
@@ -87,11 +89,13 @@ def places(store_home: Path) -> list[str]:
         (campaign,) = store.rows("SELECT campaign_id FROM campaigns WHERE title = ?", [SHORT])
         (compared,) = store.rows("SELECT comparison_id FROM comparisons WHERE title = ?", [SHORT])
         (run,) = store.rows("SELECT run_id FROM runs")
+        kept = next(one for one in filters(store, person(store, "ines")) if one.name == SHORT)
     versions = [f"rubrics?rubric={EMPATHY}&version=3&view={view}" for view in ("read", "compare", "review")]
     return [
         *("", "campaigns", "runs", "history", "people", *versions),
         *(f"audit?dialogue={DIALOGUE}&turn=0", f"audit?campaign={campaign['campaign_id']}"),
         *(f"campaigns?compare={compared['comparison_id']}", f"runs?run={run['run_id']}", "history?text=KBOLD"),
+        *(f"data?filter={kept.filter_id}", f"rubrics?rubric={EMPATHY}&view=edit"),
     ]
 
 

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Request
 
+from db.ingest import ingest
 from tests.db.trust_stores import EMPATHY, lived_in
 from tests.e2e.browser import settled
 from tests.e2e.conftest import Studio
+from tests.studio import run_dirs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -25,10 +27,29 @@ PLACES = [
 ]
 
 
+# What a run, a model, an evaluation and a comparison add, each opened.
+OF_ONE = (
+    *("runs?run={run}", "runs?run={model}", "runs?run={evaluation}", "runs?compare={model}"),
+    *("models?model={model}", "models?try={model}", "campaigns?compare={compared}"),
+)
+
+
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    with closing(lived_in(tmp_path / "home")):
-        pass
+def places(tmp_path: Path) -> list[str]:
+    """Every page, and one of each thing that a page is about, in the home that the studio then opens."""
+    with closing(lived_in(tmp_path / "home")) as store:
+        model = run_dirs.trained(store)
+        evaluation = run_dirs.evaluated(store, model.run_id)
+        ids = {"run": run_dirs.scored(store), "model": model, "evaluation": evaluation}
+        while ingest(store):
+            pass
+        (compared,) = store.rows("SELECT comparison_id FROM comparisons")
+        named = {name: run.run_id for name, run in ids.items()} | {"compared": compared["comparison_id"]}
+    return [*PLACES, *(one.format(**named) for one in OF_ONE)]
+
+
+@pytest.fixture
+def studio(tmp_path: Path, places: list[str]) -> Iterator[Studio]:
     running = Studio(tmp_path / "home", tmp_path / "studio.log")
     running.start()
     yield running
@@ -42,7 +63,9 @@ def elsewhere(requests: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("who", ["ines", "ravi", "hanna"])
-def test_no_page_asks_another_machine(person: Callable[[str], Page], studio: Studio, who: str) -> None:
+def test_no_page_asks_another_machine(
+    person: Callable[[str], Page], studio: Studio, places: list[str], who: str
+) -> None:
     page, asked = person(who), list[str]()
 
     def note(request: Request) -> None:
@@ -50,10 +73,10 @@ def test_no_page_asks_another_machine(person: Callable[[str], Page], studio: Stu
 
     page.context.on("request", note)
     page.on("websocket", lambda socket: asked.append(socket.url.replace("ws", "http", 1)))
-    for place in PLACES:
+    for place in places:
         page.goto(f"{studio.url}/{place}")
         settled(page)
-    assert len(asked) > len(PLACES)
+    assert len(asked) > len(places)
     assert elsewhere(asked) == []
 
 

@@ -1,8 +1,10 @@
 """Reports and exports of evaluations: what they hold, what they never hold, and that they can be made again."""
 
+import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.evaluation import askable_turns
 from pipeline.report import figures, published, tables
-from pipeline.report.export import lm_eval_of
+from pipeline.report.export import csv_of, lm_eval_of
 from pipeline.report.leaderboard import leaderboards
 from pipeline.report.page import page
 from pipeline.report.read import read_evaluation
@@ -123,6 +125,10 @@ def test_results_go_out_as_lm_eval_writes_them_and_as_csv(run: RunDir, tmp_path:
     change = frame[(frame["kind"] == "change") & (frame["measure"] == "emotion")].iloc[0]
     assert (change["value"], change["model"], change["against"]) == (1.0, "tiny", "tiny")
     assert set(frame["run_id"]) == {run.run_id}
+    found = read_evaluation(run)
+    hostile = replace(found, scores=found.scores.assign(measure="=cmd|' /C calc'!A0"))
+    assert "=cmd" not in csv_of([hostile]).replace("'=cmd", "")
+    assert pd.read_csv(io.StringIO(csv_of([found])))["value"].dtype == float
 
 
 def again(run: RunDir, folder: Path) -> Path:

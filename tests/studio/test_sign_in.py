@@ -1,5 +1,6 @@
 """Signing in: who is offered, what is remembered, and what leaves with whoever signs out."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,36 @@ def test_somebody_made_inactive_is_not_offered_and_is_out(app: AppTest, sign_in:
     at.run()
     assert at.title[0].value == "Who is here?"
     assert "sign_in_mei" not in {button.key for button in at.button}
+
+
+def test_a_part_that_is_drawn_anew_by_itself_asks_who_reads_it(studio_home: Path) -> None:
+    """Somebody is made inactive after the page has asked who is here, as between two beats of a live part."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from db.people import SYSTEM, change_person
+        from studio import run_cache, service, session
+
+        run_cache.begin_run()
+        if session.who() is None:
+            st.caption("nobody is here")
+            st.stop()
+        session.live(lambda: st.caption("read before"), None)()
+        change_person(service.store(), SYSTEM, "mei", active=False)
+        session.live(lambda: st.caption("read live"), None)()
+
+    at = AppTest.from_function(page)
+    at.session_state["person_id"] = "mei"
+    at.run()
+    assert not at.exception
+    assert [one.value for one in at.caption] == ["nobody is here"]
+
+
+def test_no_part_of_a_page_is_drawn_anew_without_asking() -> None:
+    folder = Path(service.__file__).parent
+    by_itself = [file.name for file in folder.rglob("*.py") if re.search(r"st\.fragment|run_every", file.read_text())]
+    assert by_itself == ["session.py"]
 
 
 def test_the_click_signs_in_and_the_way_out_leads_back(app: AppTest) -> None:

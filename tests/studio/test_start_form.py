@@ -2,16 +2,19 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from db import audits, dialogues, history, people, rubric_versions
+from db.dialogues import Filter
 from db.store import Store
 from pipeline.configs import CONFIGS
 from rubrics.errors import UserError
 from studio.widgets.run import submit as run_submit
 from studio.widgets.run.config_form import HIDDEN, LABELS, misfit
 from studio.widgets.run.data import sample
+from studio.widgets.run.model_names import not_to_be_named
 from studio.widgets.run.words import STARTED_HERE
 from tests.rubrics.test_exchange_vera_mh import TREE
 from tests.studio import run_dirs
@@ -246,3 +249,22 @@ def test_a_table_that_is_none_is_one_line_and_starts_nothing(open_runs: Open, st
     assert "\n" not in error.value
     assert at.button(key="submit_run").disabled
     assert not runs_of(store)
+
+
+def test_a_page_names_no_folder_of_the_server_as_a_model(open_runs: Open, store: Store, tmp_path: Path) -> None:
+    elsewhere, inside = tmp_path / "elsewhere", store.home / "models" / "ours"
+    for folder in (elsewhere, inside):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+    model = run_dirs.trained(store)
+    for name in ("", "smollm2", "tiny", model.run_id, "owner/name", str(inside)):
+        assert not_to_be_named(name, store.home) == ""
+    outside = (str(elsewhere), f"{store.home}/../elsewhere", "/etc", "..", "studio/widgets", "a/b/c", "none", "a\0/b")
+    for name in outside:
+        assert "cannot be used here: name a built-in model" in not_to_be_named(name, store.home), name
+    at = open_runs(start="sft", model=str(elsewhere))
+    assert any("cannot be used here" in one.value for one in at.warning)
+    assert at.button(key="submit_run").disabled
+    ids = dialogues.matching_ids(store, Filter())[:2]
+    with pytest.raises(UserError, match="cannot be used here"):
+        run_submit.start(store, people.person(store, "ravi"), "sft", {"model": str(elsewhere)}, ids, None, "why", 0)

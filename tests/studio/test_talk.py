@@ -161,3 +161,13 @@ def test_whole_checkpoints_can_be_tried_by_their_step(tmp_path: Path) -> None:
     assert [folder.name for folder in found] == ["checkpoint-14", "checkpoint-10", "checkpoint-2"]
     assert name_of(str(found[1])) == "GRPO model 3f9a, step 10"
     assert origin_of(str(found[1])) == (run.name, 10)
+
+
+def test_no_folder_of_the_server_is_served_by_an_address(studio_home: Path, tmp_path: Path) -> None:
+    talk = Talk((str(tmp_path),), Person(), 0.0, 16)
+    say(studio_home, talk, "hello", None)
+    deadline = time.monotonic() + 30
+    while talk.is_awaited and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "cannot be used here" in talk.answers[str(tmp_path)][0].problem
+    assert asked == []

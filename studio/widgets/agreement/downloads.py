@@ -8,7 +8,7 @@ import streamlit as st
 
 from db.agreement import ANY
 from db.agreement_diagnosis import diagnosis
-from db.spreadsheet import csv_bytes
+from pipeline.spreadsheet import csv_bytes
 from studio import service, session
 from studio.widgets.agreement.choice import Choice, note
 from studio.widgets.agreement.ratings import as_of

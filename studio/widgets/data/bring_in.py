@@ -1,7 +1,5 @@
 """A dialogue file through the browser, and what became of it line by line."""
 
-import tempfile
-from pathlib import Path
 from typing import Literal, cast
 
 import pandas as pd
@@ -12,6 +10,7 @@ from db.exchange import ImportReport
 from db.formats import Format
 from rubrics.errors import UserError
 from studio import service, session
+from studio.uploads import called, on_disk
 from studio.widgets.names import escaped
 from studio.widgets.run.words import amount
 
@@ -33,18 +32,23 @@ def _ask() -> None:
     format = st.selectbox("Format", ["auto", *exchange.FORMATS], key="data_format", format_func=_format_word)
     if st.button("Import", key="data_import_now", type="primary", disabled=file is None) and file:
         st.session_state[_REPORT] = None
-        with tempfile.TemporaryDirectory() as folder, st.spinner("Importing …"):
-            # The name stays with the import; a folder in it would lead out of ours.
-            path = Path(folder) / (Path(file.name).name or "upload.jsonl")
-            path.write_bytes(file.getvalue())
+        with st.spinner("Importing …"):
             try:
-                st.session_state[_REPORT] = exchange.import_file(
-                    service.store(), session.here(), path, cast("Format | Literal['auto']", format)
-                )
+                st.session_state[_REPORT] = imported(file.getvalue(), called(file.name), format)
             except UserError as error:
-                st.error(escaped(str(error).replace(f"{folder}/", "")), icon=":material/error:")
+                st.error(escaped(str(error)), icon=":material/error:")
     if report := st.session_state.get(_REPORT):
         _tell(report)
+
+
+def imported(data: bytes, name: str, format: str) -> ImportReport:
+    """Import an uploaded file of that name. Raises UserError that names it as people do."""
+    known = cast("Format | Literal['auto']", format)
+    with on_disk(data, name) as path:
+        try:
+            return exchange.import_file(service.store(), session.here(), path, known, name)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), name)) from None
 
 
 def _tell(report: ImportReport) -> None:

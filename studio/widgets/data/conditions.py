@@ -7,6 +7,7 @@ import streamlit as st
 
 from db import dialogues, rubric_versions, runs
 from db.finding import ANYONE, GOLD, Filter, sees_marks_of_others
+from db.masking import is_masked
 from pipeline.emotions import EMOTIONS
 from studio import service, session
 from studio.widgets.run.words import stage_word
@@ -34,7 +35,8 @@ def conditions() -> Filter:
         asked: dict[str, Any] = {"text": (text or "").strip()}
         asked["emotion"] = _choice(grid, "Emotion", "emotion", EMOTIONS)
         asked["persona_id"] = _choice(grid, "Persona", "persona_id", people["persona_id"].tolist())
-        asked["mbti"] = _choice(grid, "Type (MBTI)", "mbti", sorted(set(people["mbti"]) - {""}))
+        if not is_masked(session.here()):
+            asked["mbti"] = _choice(grid, "Type (MBTI)", "mbti", sorted(set(people["mbti"]) - {""}))
         asked["source"] = _choice(grid, "Source", "source", dialogues.sources(store)["source"].tolist())
         with st.expander("Marks, scores and runs", key="find_more", icon=":material/tune:"):
             asked |= _marks()

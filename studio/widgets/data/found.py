@@ -8,6 +8,7 @@ import streamlit as st
 
 from db import finding
 from db.finding import Filter
+from db.masking import is_masked
 from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.care.cover import line_of
@@ -51,7 +52,8 @@ def left_out(filter: Filter) -> None:
 
 
 def _row(row: dict[str, Any], whose: str) -> None:
-    about = [row["emotion"], row["persona_id"], row["mbti"], row["source"], amount(row["n_turns"], "turn")]
+    mbti = "" if is_masked(session.here()) else row["mbti"]
+    about = [row["emotion"], row["persona_id"], mbti, row["source"], amount(row["n_turns"], "turn")]
     about += [f"{amount(row['flags'], 'flag')}{whose}"] if row["flags"] else []
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.html(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from db import runs
 from pipeline.endpoints import load_endpoints
-from studio import service
+from studio import service, session
 from studio.widgets.names import escaped
 from studio.widgets.run.words import STAGE_WORDS, STATES
 from studio.widgets.times import quiet_line
@@ -24,7 +24,7 @@ def runs_now() -> None:
     """Running and queued runs with their progress, then the last ones that ended."""
     st.subheader("Runs", anchor=False)
     moving = runs.runs(service.store())["state"].isin(GOING).any()
-    st.fragment(_list, run_every=3.0 if moving else None)()
+    session.live(_list, 3.0 if moving else None)()
     _weak_judge()
 
 

@@ -5,7 +5,7 @@ import re
 import streamlit as st
 
 from db import calibration
-from db.spreadsheet import csv_bytes
+from pipeline.spreadsheet import csv_bytes
 from studio import service, session
 from studio.widgets.agreement.choice import note
 from studio.widgets.judge.carried import carried

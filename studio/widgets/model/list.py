@@ -24,7 +24,7 @@ def model_list(store: Store) -> None:
         st.title("Models")
         if session.allowed("try_model") and st.button("Try one", key="try_one", icon=":material/chat:"):
             st.switch_page(PAGE, query_params={"try": ""})
-    st.fragment(run_every="2s" if _training(store) else None)(_models)(store)
+    session.live(_models, "2s" if _training(store) else None)(store)
     leaderboard(store)
 
 

@@ -48,7 +48,7 @@ def _runs(rubric_hash: str) -> list[RunDir]:
 
 
 def _newest(run: RunDir) -> None:
-    st.fragment(run_every="2s" if run.status().state not in FINISHED else None)(_standing)(run)
+    session.live(_standing, "2s" if run.status().state not in FINISHED else None)(run)
 
 
 def _standing(run: RunDir) -> None:

@@ -4,9 +4,6 @@ One rubric opens as a draft, to be read and mended first; many come in as versio
 seventy drafts. Nothing is stored before a button says so.
 """
 
-import tempfile
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
@@ -15,6 +12,7 @@ from rubrics.errors import UserError
 from rubrics.exchange import Imported, read
 from rubrics.schema import Rubric
 from studio import service
+from studio.uploads import called, on_disk
 from studio.widgets.names import escaped
 from studio.widgets.plain_text import text_style
 from studio.widgets.rubric.bring_in import bring_in_many, bring_in_one, is_here
@@ -44,25 +42,24 @@ def import_page() -> None:
     file = st.file_uploader("A rubric file", key="import_file", type=ENDINGS)
     if file is None:
         return
+    name = called(file.name)
     try:
-        found = _read(file.name, file.getvalue())
+        found = _read(name, file.getvalue())
     except UserError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
     _notes(found.notes)
     if len(found.rubrics) == 1:
-        _one(found.rubrics[0], file.name)
+        _one(found.rubrics[0], name)
     else:
-        _many(found.rubrics, file.name)
+        _many(found.rubrics, name)
 
 
 @st.cache_data(max_entries=3, show_spinner="Reading the file …")
 def _read(name: str, data: bytes) -> Imported:
     """The file as it was uploaded. Raises UserError naming it as the person does, without a place on the server."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, Path(name).name)
-        path.write_bytes(data)
-        return read(path, name=path.name)
+    with on_disk(data, name) as path:
+        return read(path, name=name)
 
 
 def _notes(notes: list[str]) -> None:

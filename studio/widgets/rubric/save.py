@@ -36,7 +36,7 @@ def save_bar(work: Work) -> None:
     """Always in sight, so that nobody has to wonder whether something is saved."""
     with st.bottom, st.container(horizontal=True, wrap=False, vertical_alignment="center", key="save_bar"):
         with st.container(key="save_standing", width="stretch", gap=None):
-            _standing(work)
+            session.live(_standing, LOOK_EVERY)(work)
         # In the script and not in callbacks: what is still in a field is taken over by the callbacks before this.
         step = saving.last_step(work)
         tip = f"Takes back what you saved {clock(step.saved_at)}" if step else "You have changed nothing in this draft"
@@ -49,7 +49,6 @@ def save_bar(work: Work) -> None:
         _discard_menu(work)
 
 
-@st.fragment(run_every=LOOK_EVERY)
 def _standing(work: Work) -> None:
     """What the store has, looked up every few seconds; the page takes over what others saved once nobody is typing."""
     newest = draft_revisions.newest(service.store(), work.rubric_id)

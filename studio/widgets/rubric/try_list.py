@@ -10,7 +10,7 @@ from pipeline import jobs
 from pipeline.endpoints import load_endpoints
 from pipeline.rundir import FINISHED, Request, RunDir, Status
 from rubrics.errors import UserError
-from studio import service
+from studio import service, session
 from studio.widgets.names import escaped, name_of
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.actions import actions
@@ -40,7 +40,7 @@ def shown_try(rubric_id: str, draft_hash: str, only_this_text: bool = False) -> 
         if run.status().state == "queued":
             jobs.ensure_worker(service.home())
         finished = run.status().state in FINISHED
-        st.fragment(run_every=None if finished else "2s")(_standing)(run, finished)
+        session.live(_standing, None if finished else "2s")(run, finished)
         actions(service.store(), run)
         if finished and run.output("comparison").is_file():
             _read(run, request)

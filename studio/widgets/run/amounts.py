@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.rundir import Stage
+from studio.widgets.names import escaped
 from studio.widgets.run.config_form import misfit
 from studio.widgets.run.data import Choice
 from studio.widgets.run.words import amount, model_name
@@ -14,7 +15,7 @@ from studio.widgets.run.words import amount, model_name
 def say_what_will_be_used(stage: Stage, config: dict[str, Any], data: Choice, models: pd.DataFrame) -> None:
     """Training and evaluation look at a part of what is chosen; better known before than wondered at after."""
     if problem := misfit(stage, config):
-        st.warning(problem, icon=":material/warning:")
+        st.warning(escaped(problem), icon=":material/warning:")
     elif stage == "sft":
         seen = config["max_steps"] * config["batch_size"] or round(data.turns * config["epochs"])
         st.caption(f"{amount(seen, 'answer')} seen, of the {data.turns:,} chosen.")

@@ -13,6 +13,7 @@ from pipeline.rundir import Stage
 from rubrics.errors import UserError
 from studio import service
 from studio.widgets.names import escaped
+from studio.widgets.run.model_names import not_to_be_named
 from studio.widgets.run.words import BUILT_IN, model_name
 from studio.widgets.times import exact
 
@@ -135,6 +136,9 @@ def misfit(stage: Stage, config: Mapping[str, Any]) -> str:
             f"A batch of {config['batch_size']} answers does not hold whole groups of {config['num_generations']}: "
             "make the batch size a multiple of the answers per prompt."
         )
+    for name in _MODELS & set(config):
+        if why := not_to_be_named(str(config[name] or ""), service.home()):
+            return f"{why[:1].upper()}{why[1:]}."
     if stage == "simulate" and not config["failure_at"] < config["start"] < config["success_at"]:
         return "The feeling at the beginning must be above that of failure and below that of success."
     return ""
@@ -225,7 +229,7 @@ def _endpoints(name: str, told: Mapping[str, Any], known: Mapping[str, Endpoint]
 
 
 def _model(name: str, told: Mapping[str, Any], models: pd.DataFrame) -> str:
-    """Built-in models, those trained here, or whatever one types: a folder or the id of a model on the hub."""
+    """Built-in models, those trained here, or what one types: the id of a model on the hub, or a folder in the home."""
     when = zip(models["run_id"], models["created_at"], strict=True)
     trained = {run_id: f"{model_name(run_id)}, {exact(created_at)}" for run_id, created_at in when}
     words = {"": _NO_MODEL[name]} if told["default"] == "" else {}

@@ -46,7 +46,7 @@ def run_list(store: Store) -> None:
     live = not set(every["state"]) <= FINISHED
     if (every["state"] == "queued").any():
         jobs.ensure_worker(store.home)
-    st.fragment(run_every="2s" if live else None)(_rows)(store, stages, states)
+    session.live(_rows, "2s" if live else None)(store, stages, states)
 
 
 def _filters() -> tuple[list[str], list[str]]:

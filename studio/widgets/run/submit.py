@@ -15,6 +15,7 @@ from pipeline.rundir import Override, RubricRef, RunDir, Stage
 from rubrics.calibration.snapshot import JudgeFigures
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
+from studio.widgets.run.model_names import require_nameable
 from studio.widgets.run.words import amount
 from studio.widgets.walk.questions import Questions
 
@@ -160,6 +161,8 @@ def resume(store: Store, actor: Person, run: RunDir) -> None:
 
 def _queue(store: Store, actor: Person, stage: Stage, detail: dict[str, Any], reason: str, **asked: Any) -> RunDir:
     """Lay the run out, tell the history, and see that a worker takes it; `asked` is what `jobs.submit` takes."""
+    for one in filter(None, map(asked["config"].get, _MODELS)):
+        require_nameable(str(one), store.home)
     run = jobs.submit(store.home, stage, requested_by=actor.person_id, reason=reason, **asked)
     _record(store, actor, "run_started", run, {"stage": stage, **detail}, reason)
     jobs.ensure_worker(store.home)

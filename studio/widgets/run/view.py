@@ -10,6 +10,7 @@ from pipeline import jobs
 from pipeline.endpoints import load_endpoints
 from pipeline.rundir import FINISHED, Request, RunDir, Status
 from rubrics.errors import UserError
+from studio import session
 from studio.widgets.judge.gate import override_words
 from studio.widgets.names import escaped
 from studio.widgets.plain_text import plain_text
@@ -36,7 +37,7 @@ def run_view(store: Store, run_id: str) -> None:
         jobs.ensure_worker(store.home)
     settled = is_settled(run.status(), _stored_state(store, run_id))
     every = None if settled else "2s"
-    st.fragment(run_every=every)(_standing)(store, run, request, settled)
+    session.live(_standing, every)(store, run, request, settled)
     actions(store, run)
     if not _stopped_empty(run):
         warn_of_weak_judge(weak_judges(request.config, load_endpoints(store.home)))
@@ -177,7 +178,7 @@ def _told(store: Store, request: Request, status: Status) -> str:
 def _log(run: RunDir, every: str | None) -> None:
     """The newest attempt's log; it follows a run that is under way."""
     with st.expander("Log", key="log", icon=":material/terminal:", expanded=run.status().state == "failed"):
-        st.fragment(run_every=every)(_log_text)(run)
+        session.live(_log_text, every)(run)
 
 
 def _log_text(run: RunDir) -> None:

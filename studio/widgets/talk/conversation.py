@@ -19,6 +19,7 @@ from pipeline.served import Reply
 from pipeline.turns import Message, Turn
 from rubrics.errors import UserError
 from rubrics.schema import Rubric
+from studio.widgets.run.model_names import require_nameable
 
 # A large model is read from a disk that others use, too.
 READY_WITHIN_S = 600.0
@@ -140,6 +141,7 @@ def _judged(home: Path, turn: Turn, answer: Answer, bench: Bench) -> None:
 
 def _ready(home: Path, model: str) -> served.Served:
     """The model's server once it answers. Raises UserError when it does not come up."""
+    require_nameable(model, home)
     served.start(home, model)
     deadline = time.monotonic() + READY_WITHIN_S
     while (found := served.look(home, model)).state == "starting" and time.monotonic() < deadline:

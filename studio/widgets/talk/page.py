@@ -47,7 +47,7 @@ def try_page(store: Store) -> None:
         typed = opening
     if typed and typed.strip():
         _say(store, talk, typed.strip(), bench)
-    st.fragment(run_every="1s" if talk.is_awaited else None)(_conversation)(talk, talk.is_awaited)
+    session.live(_conversation, "1s" if talk.is_awaited else None)(talk, talk.is_awaited)
 
 
 def _going_on() -> Talk | None:

@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from db import dialogues, tried
+from db.masking import is_masked
 from db.store import Store
 from pipeline.emotions import EMOTIONS
 from pipeline.endpoints import load_endpoints
+from studio import session
 from studio.widgets.run.approved import approved_versions
 from studio.widgets.run.config_form import warn_of_weak_judge
 from studio.widgets.talk.conversation import Bench, Person
@@ -52,11 +54,13 @@ def choose_person(store: Store) -> tuple[Person, str]:
     """Whom one speaks as, and how a dialogue of theirs began: a persona with one of their situations, or nobody."""
     grid = st.grid(2, min_column_width=320)
     people = dialogues.personas(store)
-    told = dict(zip(people["persona_id"], people["mbti"] + " · " + people["about"], strict=True))
+    ids = people["persona_id"]
+    shown = ids if is_masked(session.here()) else ids + " · " + people["mbti"] + " · " + people["about"]
+    told = dict(zip(ids, shown, strict=True))
     persona = grid.selectbox(
         "You speak as",
         [NOBODY, *told],
-        format_func=lambda one: f"{one} · {told[one]}" if one in told else one,
+        format_func=lambda one: told.get(one, one),
         key="try_persona",
     )
     starts = {one.dialogue_id: one for one in tried.starts(store, str(persona))} if persona != NOBODY else {}
