@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,8 +12,9 @@ from db.rubric_versions import Version
 from db.store import Store
 from pipeline import scorecard
 from pipeline.configs import EvaluateConfig, resolve
-from pipeline.judge import Verdict, verdict_frame
+from pipeline.judge import Outcome, Verdict, verdict_frame
 from pipeline.rundir import Request, RubricRef, RunDir, Stage, Status, new_run_id, utc_now
+from pipeline.safety import flag_measures
 from pipeline.turns import Turn, text_hash, turns_of
 from rubrics.schema import Criterion
 
@@ -26,6 +27,7 @@ def lay_out(
     config: dict[str, Any] | None = None,
     reason: str = "To see.",
     parents: Sequence[str] = (),
+    flags: Version | None = None,
 ) -> RunDir:
     """A queued run on the first `count` dialogues of the store, asked for by Ravi, by an approved version."""
     ids = dialogues.matching_ids(store, dialogues.Filter())[:count]
@@ -35,6 +37,7 @@ def lay_out(
         stage=stage,
         config=resolve(stage, config or {}),
         rubric=reference(version) if version else None,
+        flags=reference(flags) if flags else None,
         parents=list(parents),
         requested_by="ravi",
         reason=reason,
@@ -43,11 +46,17 @@ def lay_out(
         packages={"torch": "2.13.0"},
     )
     rubric = version.rubric if version else None
-    return RunDir.create(store.home / "runs", request, dialogues.inputs_frame(store, ids), rubric)
+    found = flags.rubric if flags else None
+    return RunDir.create(store.home / "runs", request, dialogues.inputs_frame(store, ids), rubric, flags=found)
 
 
 def approved(store: Store, purpose: Any) -> Version:
     return rubric_versions.approved(store, purpose)[0]
+
+
+def unsafe_turns(store: Store) -> Version:
+    """The demo's rubric of flags."""
+    return next(one for one in rubric_versions.approved(store, "flags") if one.rubric_id == "unsafe-turns")
 
 
 def reference(version: Version) -> RubricRef:
@@ -156,14 +165,28 @@ def _metrics(stage: Stage, step: int, draw: random.Random) -> dict[str, float]:
     }
 
 
-def evaluated(store: Store, model: str, between: Sequence[str] = (), samples: int = 1, count: int = 8) -> RunDir:
-    """A finished evaluation of a trained model, two answers a dialogue: it gains clearly, the one between does not."""
+def evaluated(
+    store: Store,
+    model: str,
+    between: Sequence[str] = (),
+    samples: int = 1,
+    count: int = 8,
+    flags: Mapping[tuple[int, int, str], float | None] | None = None,
+) -> RunDir:
+    """A finished evaluation of a trained model, two answers a dialogue: it gains clearly, the one between does not.
+
+    `flags`: (dialogue from 0, turn, code) → the judge's score of the base's answer, None where the call timed out.
+    Every other flag of every answer is 0. Turns at which CR1 is told are those of somebody in danger.
+    """
     config = {"base": "smollm2", "models": list(between), "trained": model, "samples": samples}
-    run = lay_out(store, "evaluate", config=config, reason="Did it help?", parents=[*between, model], count=count)
+    asked = unsafe_turns(store) if flags is not None else None
+    parents = [*between, model]
+    run = lay_out(store, "evaluate", config=config, reason="Did it help?", parents=parents, count=count, flags=asked)
     rubric, draw = run.rubric(), random.Random(3)
     order = EvaluateConfig.model_validate(run.request().config).order
     answers, verdicts, rows = [], [], []
     turns = [turn for turn in turns_of(run.inputs()) if turn.turn_index < 2]
+    numbers = {dialogue: n for n, dialogue in enumerate(dict.fromkeys(turn.dialogue_id for turn in turns))}
     for place, which in enumerate(order):
         for sample in range(samples):
             index = place * samples + sample
@@ -175,6 +198,12 @@ def evaluated(store: Store, model: str, between: Sequence[str] = (), samples: in
                 verdicts.append(verdict_frame(given, run.run_id, index))
                 answers.append((which, *turn[:2], index, text, text_hash(text), False, sample))
                 values = scorecard.measure(rubric, turn, given)
+                if asked and flags is not None:
+                    where = (numbers[turn.dialogue_id], turn.turn_index)
+                    own = {code: flags.get((*where, code), 0) if which == "base" else 0 for code in asked.rubric.ids}
+                    raised = [_flag(turn, code, score, asked) for code, score in own.items()]
+                    verdicts.append(verdict_frame(raised, run.run_id, index))
+                    values |= flag_measures(asked.rubric, raised, crisis=(*where, "CR1") in flags)
                 rows += [scorecard.Row(which, *turn[:2], index, name, *value) for name, value in values.items()]
     measures = scorecard.measure_frame(rows)
     run.append_event("held_out", dialogues=count, of_trained_people=3, left_out=False)
@@ -194,26 +223,21 @@ ANSWERS = ["which", "dialogue_id", "turn_index", "sample_index", "text", "text_h
 def _verdict(turn: Turn, criterion: Criterion, is_better: bool, draw: random.Random, run: RunDir) -> Verdict:
     low, high = criterion.scale
     score = min(high, max(low, draw.randint(low + 1, high) + is_better))
-    reference = run.request().rubric
-    assert reference
-    return Verdict(
-        *turn[:2],
-        criterion.id,
-        "scored",
-        float(score),
-        "It takes up what was said.",
-        "embedded/SmolLM2-135M",
-        0,
-        reference.rubric_id,
-        reference.version,
-        reference.hash,
-        "abc",
-        0.1,
-        100,
-        10,
-        0.0,
-        False,
-    )
+    by = run.request().rubric
+    assert by
+    return _said(turn, criterion.id, float(score), "It takes up what was said.", by)
+
+
+def _flag(turn: Turn, code: str, score: float | None, flags: Version) -> Verdict:
+    return _said(turn, code, score, f"The reason for {code}." if score else "", reference(flags))
+
+
+def _said(turn: Turn, criterion_id: str, score: float | None, reason: str, by: RubricRef) -> Verdict:
+    """What the judge said of one criterion; without a score the call timed out."""
+    outcome: Outcome = "timeout" if score is None else "scored"
+    judge, version = "embedded/SmolLM2-135M", (by.rubric_id, by.version, by.hash)
+    spent = ("abc", 0.1, 100, 10, 0.0, False)
+    return Verdict(*turn[:2], criterion_id, outcome, score, reason, judge, 0, *version, *spent)
 
 
 def regenerated(store: Store) -> RunDir:

@@ -1,5 +1,6 @@
 """The Data page: what is found, kept and opened, and what each person may look by."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import campaigns
+from db import agreement, campaigns
 from db.dialogues import dialogue
 from db.exchange import import_lines
 from db.finding import Filter
@@ -135,3 +136,38 @@ def test_a_reader_is_told_how_many_dialogues_a_search_leaves_out(data: Callable[
     at.selectbox(key="find_flag_by").set_value("gold").run()
     assert "2 dialogues of your open campaigns left out" in said(at)
     assert "find_open_demo-02" not in {button.key for button in at.button}
+
+
+def test_published_ratings_come_in_with_their_texts_and_what_cannot_be_told_is_named(
+    data: Callable[[str], AppTest],
+) -> None:
+    at = data("ravi")
+
+    def again(*, now: bool = True) -> None:
+        """A whole run shuts a dialog here, where a browser draws the dialog alone: so it is opened in each."""
+        at.button(key="data_import").click()
+        (at.button(key="ratings_now").click() if now else at).run()
+
+    at.session_state["data_import_what"] = "Published ratings"
+    again(now=False)
+    lines = "item_id,rater,q_overall\n1,r001,No\n1,r002,Yes\n1,r003,Maybe\n2,r001,Yes\n"
+    at.file_uploader(key="ratings_file").set_value(("ratings_long.csv", lines.encode(), "text/csv"))
+    again(now=False)
+    again()
+    assert "the texts that it rates are in items.jsonl.gz; put that file beside it" in at.error[0].value.replace(
+        "\\", ""
+    )
+    item = {"item_id": 1, "context": "USER: Hello.\nLAMDA: Hello.\nUSER: I am low.", "response": "Tell me more."}
+    texts = ("items.jsonl.gz", gzip.compress(json.dumps(item).encode()), "application/gzip")
+    at.file_uploader(key="ratings_texts").set_value(texts)
+    again(now=False)
+    again()
+    assert not at.exception
+    assert "2 new ratings by 2 raters, 0 known already; 1 new dialogue." in at.success[0].value
+    (left_out,) = [frame.value for frame in at.dataframe if "reason" in frame.value]
+    assert left_out.values.tolist() == [
+        [4, "q_overall is no number"],
+        [5, "rates a dialogue whose text is not beside it"],
+    ]
+    found = agreement.score_ratings(service.store(), "dices", 1, "q_overall")
+    assert sorted(found.values.ravel().tolist()) == [0.0, 2.0]

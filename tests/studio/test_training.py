@@ -14,8 +14,9 @@ from pipeline import jobs
 from studio import charts
 from studio.widgets.model.card import facts
 from studio.widgets.run.comparison import differences
-from studio.widgets.run.panels import metric_word
+from studio.widgets.run.panels import HEALTH, REWARD, metric_word
 from studio.widgets.run.told import Alert, Told, read_on
+from studio.widgets.run.training import alt_words, figure_of, logged
 from tests.studio import run_dirs
 from tests.studio.opening import SignIn, opened
 
@@ -58,6 +59,34 @@ def test_what_needs_attention_comes_first_in_sentences(app: AppTest, sign_in: Si
     assert "14%" in words(at).replace("\\", ""), "earlier ones are folded and not lost"
     figures = {one.label: one.value for one in at.metric}
     assert (figures["Best, at step 5"], figures["Answers without a reward"]) == ("0.80", "5%")
+
+
+def test_what_a_second_judge_rejects_is_charted_beside_the_reward(app: AppTest, sign_in: SignIn, store: Store) -> None:
+    run = run_dirs.trained(store, steps=3)
+    newly, rejected, judge, other = [0.0, 0.2, 0.4], [0.1, 0.5, 0.75], [0.5, 0.6, 0.7], [0.5, 0.4, 0.3]
+    for step, values in enumerate(zip(newly, rejected, judge, other, strict=True), start=1):
+        names = ("second/newly_credited", "second/rejected", "second/judge", "second/other")
+        run.append_event("metric", step=step, metrics=dict(zip(names, values, strict=True)))
+    ingest(store)
+    at = opened(app, sign_in, PAGE, "ravi", run=run.run_id)
+    assert "**Newly paid for, and rejected by the second judge**" in words(at)
+    told = Told()
+    read_on(run.path / "events.jsonl", told)
+    paid = logged(REWARD, told)["Newly paid for, and rejected by the second judge"]
+    lines = {line.name: list(line.y) for line in figure_of(told, paid).data}
+    assert lines == {"Newly credited": newly, "Of these, rejected by the other": rejected}
+    both = logged(HEALTH, told)["Both judges on the same answers"]
+    figure = figure_of(told, both)
+    assert {line.name: list(line.y) for line in figure.data} == {"The judge": judge, "The second judge": other}
+    assert alt_words("Both judges", both, figure).endswith(
+        "The judge from 0.5 to 0.7, The second judge from 0.5 to 0.3"
+    )
+
+
+def test_without_a_second_judge_there_is_no_such_chart(app: AppTest, sign_in: SignIn, store: Store) -> None:
+    run = run_dirs.trained(store, steps=3)
+    ingest(store)
+    assert "second judge" not in words(opened(app, sign_in, PAGE, "ravi", run=run.run_id))
 
 
 def test_the_list_of_runs_says_which_need_a_look(app: AppTest, sign_in: SignIn, store: Store) -> None:

@@ -1,8 +1,7 @@
-"""A dialogue file through the browser, and what became of it line by line."""
+"""Files through the browser: dialogues, and what became of them line by line; or ratings that others published."""
 
 from typing import Literal, cast
 
-import pandas as pd
 import streamlit as st
 
 from db import exchange
@@ -11,21 +10,36 @@ from db.formats import Format
 from rubrics.errors import UserError
 from studio import service, session
 from studio.uploads import called, on_disk
+from studio.widgets.data.bring_in_ratings import REPORT as RATINGS_REPORT
+from studio.widgets.data.bring_in_ratings import ratings_form
+from studio.widgets.data.left_out import left_out
 from studio.widgets.names import escaped
 from studio.widgets.run.words import amount
 
 _REPORT = "data_report"
+_DIALOGUES, _RATINGS = "Dialogues", "Published ratings"
 
 
 def bring_in() -> None:
     """The button that opens the dialog."""
     if st.button("Import a file", key="data_import", icon=":material/upload_file:"):
-        st.session_state.pop(_REPORT, None)
+        for kept in (_REPORT, RATINGS_REPORT):
+            st.session_state.pop(kept, None)
         _ask()
 
 
-@st.dialog("Import dialogues", width="large")
+@st.dialog("Import a file", width="large")
 def _ask() -> None:
+    what = st.segmented_control(
+        "What it holds", [_DIALOGUES, _RATINGS], default=_DIALOGUES, key="data_import_what", required=True
+    )
+    if what == _RATINGS:
+        ratings_form()
+    else:
+        _dialogues()
+
+
+def _dialogues() -> None:
     st.write("One dialogue a line: KardiaBench, EmpatheticDialogues or ESConv, as .jsonl or .jsonl.gz.")
     st.caption("The file arrives whole or not at all. Lines that cannot be read are left out and named below.")
     file = st.file_uploader("A dialogue file", key="data_file", type=["jsonl", "gz"])
@@ -59,10 +73,7 @@ def _tell(report: ImportReport) -> None:
     )
     if report.renamed:
         st.caption(f"{report.renamed:,} had an id that is another dialogue's, and got a longer one.")
-    if report.problems:
-        st.warning(f"{amount(len(report.problems), 'line')} left out:", icon=":material/rule:")
-        told = pd.DataFrame(report.problems, columns=["line", "reason"])
-        st.dataframe(told, hide_index=True, key="data_problems", alt="Lines that were left out, and why", height=220)
+    left_out(report.problems, "line")
     if st.button("Show the dialogues", key="data_done"):
         st.session_state.pop(_REPORT)
         st.rerun()

@@ -9,6 +9,7 @@ import streamlit as st
 from db import rubric_versions
 from db.finding import Filter
 from db.finding_export import SUFFIX, ExportFormat, export_file, label_config
+from db.people import Person
 from studio import service, session
 from studio.widgets.run.words import amount
 
@@ -29,7 +30,7 @@ def take_out(filter: Filter, total: int) -> None:
         st.caption(_MARKS if format == "jsonl" else "With people's flags and who set them. Gold flags stay here.")
         st.download_button(
             f"Download {amount(total, 'dialogue')}",
-            partial(_file, filter, format),
+            partial(_file, session.here(), filter, format),  # made outside the page, where nobody is signed in
             f"dialogues{SUFFIX[format]}",
             key="data_download",
             icon=":material/download:",
@@ -47,10 +48,10 @@ def take_out(filter: Filter, total: int) -> None:
             )
 
 
-def _file(filter: Filter, format: ExportFormat) -> bytes:
+def _file(who: Person, filter: Filter, format: ExportFormat) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"dialogues{SUFFIX[format]}"
-        export_file(service.store(), session.here(), filter, format, path)
+        export_file(service.store(), who, filter, format, path)
         return path.read_bytes()
 
 

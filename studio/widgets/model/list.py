@@ -11,6 +11,7 @@ from db.store import Store
 from pipeline.rundir import FINISHED
 from studio import session
 from studio.widgets.model.leaderboard import leaderboard
+from studio.widgets.model.several import several
 from studio.widgets.plain_text import plain_text
 from studio.widgets.run.words import amount, model_name, names, version_words, who_and_when
 
@@ -25,7 +26,10 @@ def model_list(store: Store) -> None:
         if session.allowed("try_model") and st.button("Try one", key="try_one", icon=":material/chat:"):
             st.switch_page(PAGE, query_params={"try": ""})
     session.live(_models, "2s" if _training(store) else None)(store)
-    leaderboard(store)
+    every = runs.runs(store)
+    ended = every[(every["stage"] == "evaluate") & (every["state"] == "done")]["run_id"].tolist()
+    leaderboard(store, ended)
+    several(store, ended)
 
 
 def _training(store: Store) -> bool:

@@ -9,15 +9,18 @@ from pipeline.report.words import measure_name, scale_of
 from pipeline.rundir import RunDir
 from rubrics.errors import UserError
 from rubrics.overall import as_asked
-from studio import charts
+from studio import charts, session
 from studio.widgets.model.behind import behind
+from studio.widgets.model.cells import chosen_in, figures_table
 from studio.widgets.model.published import published_figures
+from studio.widgets.model.report import take_report
 from studio.widgets.names import escaped
 
 _READING = (
-    "In brackets: 95 % intervals, whole dialogues drawn anew. A change is called shown only where its interval "
-    "leaves out 0, and never below six dialogues. Answers on which the judge failed are counted as not measured and "
-    "never as 0; an answer that breaks off before its response earns the rubric's lowest score."
+    "Choose a figure, by click or with the arrow keys, to read the answers behind it. In brackets: 95 % intervals, "
+    "whole dialogues drawn anew. A change is called shown only where its interval leaves out 0, and never below six "
+    "dialogues. Answers on which the judge failed are counted as not measured and never as 0; an answer that breaks "
+    "off before its response earns the rubric's lowest score."
 )
 SHARE = "percentage points"
 
@@ -29,15 +32,14 @@ def scorecard(run: RunDir) -> None:
     except UserError:
         st.info("This evaluation left no scores.", icon=":material/info:")
         return
-    st.subheader("Scorecard")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader("Scorecard", width="content")
+        take_report(found)
     st.caption(tables.held_out_words(found))
     _added(found)
-    _table(tables.table_two(found), "scorecard", "Emotion and the rubric's dimensions by model, with 95 % intervals")
-    st.caption(_READING)
-    _safety(found)
+    session.live(_figures, None)(found)
     _charts(found)
     _more(found)
-    behind(found)
     published_figures()
 
 
@@ -50,13 +52,34 @@ def _added(found: Evaluation) -> None:
             st.markdown(lines or "Nothing could be measured.")
 
 
+def _figures(found: Evaluation) -> None:
+    """The tables, and what is behind a chosen figure of theirs: a choice draws nothing else anew."""
+    st.caption(_READING)
+    table = tables.table_two(found)
+    _with_behind(found, table, "scorecard", "Emotion and the rubric's dimensions by model, with 95 % intervals")
+    _safety(found)
+    with st.expander("Form, reward and length", key="form", icon=":material/straighten:"):
+        _with_behind(found, tables.shares(found), "shares", "Form, reward and length by model")
+        _table(tables.lengths(found), "lengths", "How far scores go with the words of the response")
+        st.caption("Spearman's rho between words and score: far from 0, the judge may be paying for length.")
+    if not chosen_in(found):
+        behind(found)
+
+
+def _with_behind(found: Evaluation, table: pd.DataFrame, key: str, alt: str) -> None:
+    """What is behind a figure opens right below the table in which it was chosen, where one sees it come."""
+    figures_table(found, table, key, alt)
+    if chosen_in(found) == key:
+        behind(found)
+
+
 def _safety(found: Evaluation) -> None:
     table = tables.safety(found)
     st.markdown("**Safety**")
     if len(table.columns) < 2:
         st.caption("Not looked for: choose a rubric of flags when you start an evaluation.")
         return
-    _table(table, "safety", "Crises, alarms and flags by model, with 95 % intervals")
+    _with_behind(found, table, "safety", "Crises, alarms and flags by model, with 95 % intervals")
     told = [
         f"{found.name(which)}: {words}" for which in found.order if (words := tables.worst_band_words(found, which))
     ]
@@ -69,30 +92,26 @@ def _charts(found: Evaluation) -> None:
     grid = st.grid(2, min_column_width=360)
     with grid.container():
         st.markdown("**Shares**")
-        _figure(figures.intervals(found, share, "Share of answers, %"), "chart_measures", "Shares by model")
+        _chart(figures.intervals(found, share, "Share of answers, %"), "chart_measures", "Shares by model")
     with grid.container():
         st.markdown("**Criteria of the rubric**")
-        _figure(figures.intervals(found, criteria, "Mean score"), "chart_card_criteria", "Criteria by model")
+        _chart(figures.intervals(found, criteria, "Mean score"), "chart_card_criteria", "Criteria by model")
     for measure in [name for name in ("rubric", *criteria) if name in set(found.worst["measure"])]:
         with grid.container():
             name = measure_name(found.rubric, measure)
             st.markdown(f"**{escaped(name)}: the worst of k answers**")
-            _figure(figures.worst_curves(found, measure), f"chart_worst_{measure}", f"{name}: worst of k answers")
+            _chart(figures.worst_curves(found, measure), f"chart_worst_{measure}", f"{name}: worst of k answers")
 
 
-def _figure(figure: object, key: str, what: str) -> None:
+def _chart(figure: object, key: str, what: str) -> None:
     charts.draw(figure, key, f"{what}, with 95 % intervals")
 
 
 def _more(found: Evaluation) -> None:
-    """What one looks up: emotions one by one, form and length, every change, the judge."""
+    """What one looks up: emotions one by one, every change, the judge."""
     with st.expander("Emotions: which was named for which", key="emotions", icon=":material/grid_on:"):
         which = st.selectbox("Model", found.order[::-1], format_func=found.name, key="confusion_of")
         charts.draw(figures.confusion(found, which), "chart_confusion", "Emotion named by gold label, as shares")
-    with st.expander("Form, reward and length", key="form", icon=":material/straighten:"):
-        _table(tables.shares(found), "shares", "Form, reward and length by model")
-        _table(tables.lengths(found), "lengths", "How far scores go with the words of the response")
-        st.caption("Spearman's rho between words and score: far from 0, the judge may be paying for length.")
     with st.expander("Every change, with p", key="changes", icon=":material/difference:"):
         _table(tables.changes(found), "every_change", "Every change between models with interval and p")
     with st.expander("The judge beside people", key="judge_beside", icon=":material/balance:"):
