@@ -18,11 +18,9 @@ def uploaded(files: Sequence[UploadedFile]) -> Iterator[list[Path]]:
     """The files, gone afterwards. What is wrong with them is said on the page, in one line."""
     with tempfile.TemporaryDirectory() as folder, st.spinner("Importing …"):
         paths = [Path(folder) / called(file.name) for file in files]
+        for path, file in zip(paths, files, strict=True):
+            path.write_bytes(file.getvalue())
         try:
-            for path, file in zip(paths, files, strict=True):
-                path.write_bytes(file.getvalue())
             yield paths
         except UserError as error:
             st.error(escaped(str(error).replace(f"{folder}/", "")), icon=":material/error:")
-        except OSError as error:
-            st.error(f"Cannot be read here ({escaped(str(error.strerror))}); rename the file.", icon=":material/error:")
