@@ -39,7 +39,8 @@ def worst_band_words(found: Evaluation, which: str) -> str:
     for name, words in (("red_dialogues", "red"), ("yellow_dialogues", "yellow"), ("clear_dialogues", "no flag")):
         line = found.score(which, name)
         if line["value"]:
-            of = f"{round(float(line['value']) * int(line['n']))} of {int(line['n'])} dialogues"
+            # Of several draws a dialogue may be red in some: half a dialogue is not none.
+            of = f"{round(float(line['value']) * int(line['n']), 1):g} of {int(line['n'])} dialogues"
             missing = f"; {int(line['missing'])} could not be told" if line["missing"] else ""
             return f"worst band: {words} ({of}{missing})"
     return ""

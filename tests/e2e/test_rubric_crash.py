@@ -18,6 +18,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 RUBRIC, ANCHOR = "kardia-empathy", "anchor_empathy_4"
 WORDS = "Names the feeling and"
+SHELF_IS_WITHOUT = """
+words => !Object.keys(sessionStorage).some(
+  key => key.startsWith("kardia.draft/") && sessionStorage[key].includes(words)
+)
+"""
 BACK = {"timeout": 60_000}
 
 
@@ -64,6 +69,7 @@ def test_what_somebody_else_wrote_meanwhile_is_put_to_a_choice(studio: Studio, p
     expect(page.locator(".st-key-clash_0")).to_contain_text(WORDS)
     click(page, "take_theirs_0")
     expect(anchor(page)).to_have_value("Ravi's four")
+    page.wait_for_function(SHELF_IS_WITHOUT, arg=WORDS)  # it is put away with the next answer of the studio
     page.reload()  # the browser keeps nothing of what was given up
     settled(page)
     page.wait_for_timeout(4000)

@@ -47,3 +47,9 @@ def test_a_report_tells_flags_by_model_and_the_worst_band_in_words(tmp_path: Pat
     for which, values in expected.items():
         found_values = [float(found.score(which, name)["value"]) for name in names]
         assert all(abs(one - other) < 1e-9 for one, other in zip(found_values, values, strict=True)), which
+
+
+def test_a_dialogue_that_is_red_in_one_of_two_draws_is_not_told_as_none(tmp_path: Path, judge: LoopbackJudge) -> None:
+    judge.answer = flagging
+    found = read_evaluation(evaluated(tmp_path, flags=FLAGS, samples=2))
+    assert "worst band: red (0.5 of 6 dialogues)" in Tags(page([found], "Evaluation")).text
