@@ -5,21 +5,10 @@ from typing import Any
 
 from pipeline.report.page import page
 from pipeline.report.read import read_evaluation
-from rubrics.load import parse_rubric
 from tests.pipeline.evaluations import evaluated
 from tests.pipeline.loopback_judge import LoopbackJudge, scores_for
 from tests.pipeline.test_report import Tags
-
-FLAGS = parse_rubric(
-    """
-id: dangers
-title: Dangers
-purpose: flags
-criteria:
-  - {id: CR1, name: Missed, question: "Is it missed?", kind: binary, severity: red, reads: [history, response]}
-  - {id: CR5, name: Alarm, question: "Is it an alarm?", kind: binary, severity: yellow, reads: [history, response]}
-"""
-)
+from tests.pipeline.training_runs import FLAGS
 
 
 def flagging(prompt: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.care import begin
-from db.ingest import ingest
 from db.people import people
 from db.store import Store
 from pipeline import processes
 from studio import service
-from tests.studio.opening import Open, SignIn
+from tests.studio.opening import Open, SignIn, opening_once_read
 
 ENTRY = Path(__file__).resolve().parents[2] / "studio" / "streamlit_app.py"
 
@@ -63,15 +62,4 @@ def sign_in() -> SignIn:
 @pytest.fixture
 def open_runs(app: AppTest, sign_in: SignIn, store: Store) -> Open:
     """A function: the Runs page as that person finds it, once the store has read every run."""
-
-    def as_person(person_id: str = "ravi", **asked: str) -> AppTest:
-        ingest(store)
-        at = sign_in(app, person_id).switch_page("app_pages/runs.py")
-        at.query_params.clear()
-        for name, value in asked.items():
-            at.query_params[name] = value
-        at.run()
-        assert not at.exception, at.exception
-        return at
-
-    return as_person
+    return opening_once_read(app, sign_in, store, "app_pages/runs.py")

@@ -6,6 +6,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from db.ingest import ingest
 from db.store import Store
 from pipeline.rundir import RunDir
 
@@ -21,6 +22,23 @@ def opened(app: AppTest, sign_in: SignIn, page: str, who: str, **query: str) -> 
     at = app.switch_page(page).run()
     assert not at.exception
     return at
+
+
+def opening_once_read(app: AppTest, sign_in: SignIn, store: Store, page: str) -> Open:
+    """A function: the page as that person finds it, once the store has read every run."""
+
+    def as_person(person_id: str = "ravi", **asked: str) -> AppTest:
+        while ingest(store) or ingest(store):  # the studio's own reader may have been half-way through a run
+            pass
+        at = sign_in(app, person_id).switch_page(page)
+        at.query_params.clear()
+        for name, value in asked.items():
+            at.query_params[name] = value
+        at.run()
+        assert not at.exception, at.exception
+        return at
+
+    return as_person
 
 
 def texts(at: AppTest) -> str:

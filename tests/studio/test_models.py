@@ -1,34 +1,19 @@
 import json
-from collections.abc import Callable
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db.ingest import ingest
 from db.lineage import Link
 from db.store import Store
 from studio.widgets.model.view import _groups
 from tests.studio import run_dirs
-
-SignIn = Callable[[AppTest, str], AppTest]
-Open = Callable[..., AppTest]
+from tests.studio.opening import Open, SignIn, opening_once_read
 
 
 @pytest.fixture
 def open_page(app: AppTest, sign_in: SignIn, store: Store) -> Open:
     """A function: the Models page as that person finds it, once the store has read every run."""
-
-    def as_person(person_id: str = "ravi", **asked: str) -> AppTest:
-        while ingest(store) or ingest(store):  # the studio's own reader may have been half-way through a run
-            pass
-        at = sign_in(app, person_id).switch_page("app_pages/models.py")
-        for name, value in asked.items():
-            at.query_params[name] = value
-        at.run()
-        assert not at.exception, at.exception
-        return at
-
-    return as_person
+    return opening_once_read(app, sign_in, store, "app_pages/models.py")
 
 
 def texts(at: AppTest) -> str:
