@@ -33,6 +33,15 @@ def meet() -> None:
         PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
 
 
+def part() -> None:
+    """Let go of the other processes once all is done: threads of an exchange that is still open when the interpreter
+    ends may abort it, and a launcher counts the whole training as failed.
+    """
+    if processes() > 1:
+        PartialState().wait_for_everyone()
+        PartialState().destroy_process_group()
+
+
 def of_first(value: Callable[[], T]) -> T:
     """What `value` gives in the first process, for all; an error of one's own making there is raised in all."""
     if processes() == 1:

@@ -25,7 +25,7 @@ from pipeline.rundir import RunDir
 from pipeline.train import adapter, checkpoints, data, fit, loop
 from pipeline.train.book import SampleBook
 from pipeline.train.callbacks import Keeper
-from pipeline.train.exchange import JudgedByFirst, load_together, meet, of_first
+from pipeline.train.exchange import JudgedByFirst, load_together, meet, of_first, part
 from pipeline.train.keeping import keep_model
 from pipeline.train.looks import Held, Looks, can_look, choose
 from pipeline.train.models import Loaded
@@ -73,6 +73,7 @@ def run(run: RunDir, home: Path) -> None:
             checks.append(Check("Judge", "ok", f"{judge.name} answers; what a step takes is measured in the first"))
         loaded = load_together(config.model, home)
         _train(Staged(run, home, config, rubric, judge or endpoint(home, config.judge), second, loaded), checks)
+    part()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pipeline.rundir import RunDir
 from pipeline.spans import fault
 from pipeline.train import adapter, checkpoints, data, fit, loop
 from pipeline.train.callbacks import EmptyBook, Keeper
-from pipeline.train.exchange import load_together, meet, of_first
+from pipeline.train.exchange import load_together, meet, of_first, part
 from pipeline.train.keeping import keep_model
 from pipeline.train.looks import Held, Looks, can_look, choose
 from pipeline.train.models import Loaded
@@ -55,6 +55,7 @@ def run(run: RunDir, home: Path) -> None:
         look.by(trainer)
     loop.train(run, trainer, keeper, resumed_from)
     keep_model(run, config, trainer, loaded)
+    part()
 
 
 def _looks(run: RunDir, config: SftConfig, loaded: Loaded, parts: Parts, keeper: Keeper, room: int) -> list[Looks]:

@@ -72,12 +72,26 @@ def test_an_annotator_chooses_without_a_name_in_sight(app: AppTest, sign_in: Sig
     assert "You have chosen from every pair" in texts(at)
 
 
+def choose(store: Store, made: str, wins: list[str]) -> None:
+    """Mei chooses from every pair: the first model or the second, in the order in which pairs come to her."""
+    mei = person(store, "mei")
+    for won in wins:
+        pair = preferences.next_pair(store, mei, made)
+        assert pair
+        preferences.choose(store, mei, made, pair.item, "left" if left_is(made, "mei", pair.item) == won else "right")
+
+
+def test_three_dialogues_that_differ_are_too_few_to_tell(
+    app: AppTest, sign_in: SignIn, store: Store, made: str
+) -> None:
+    choose(store, made, ["first", "second", "first"])
+    assert "too few dialogues to tell" in texts(opened(app, sign_in, PAGE, "ravi"))
+
+
 def test_results_show_to_who_runs_campaigns_and_not_to_who_chooses(
     app: AppTest, sign_in: SignIn, store: Store, made: str
 ) -> None:
-    mei = person(store, "mei")
-    while pair := preferences.next_pair(store, mei, made):
-        preferences.choose(store, mei, made, pair.item, "right")
+    choose(store, made, ["first"] * 3)
     at = opened(app, sign_in, PAGE, "ravi")
     told = texts(at).replace("\\", "")
     for words in ("Preferred: ", "a tie counting half", "Agreement between people: not known", "The judge prefers"):
