@@ -58,7 +58,7 @@ def whole(choice: Choice) -> None:
 text_style()
 rubric_style()
 st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
-st.header("Agreement", anchor=False)
+st.title("Agreement", anchor=False)
 shown = view()
 if shown == "judge":
     judge_view()

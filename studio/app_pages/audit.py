@@ -54,7 +54,7 @@ def switches() -> tuple[bool, bool]:
 text_style()
 hear()
 with st.container(key="audit_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.header("Audit", anchor=False, width="content")
+    st.title("Audit", anchor=False, width="content")
     tell_progress = progress_line()
     resources("resources_audit")
 

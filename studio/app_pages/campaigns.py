@@ -13,7 +13,7 @@ text_style()
 if compared := st.query_params.get("compare"):
     choose(compared)
 else:
-    st.header("Campaigns", anchor=False)
+    st.title("Campaigns", anchor=False)
     st.caption("A campaign gives people dialogues to read, one at a time and never the same place twice.")
     if session.allowed("run_campaign"):
         new_campaign()

@@ -17,7 +17,7 @@ from studio.widgets.plain_text import text_style
 text_style()
 follow_address()
 with st.container(key="data_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.header("Data", anchor=False, width="content")
+    st.title("Data", anchor=False, width="content")
     tools = st.container(horizontal=True, width="content", gap="small")
 filter = conditions()
 with tools:

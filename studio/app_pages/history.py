@@ -13,7 +13,7 @@ from studio.widgets.plain_text import text_style
 
 text_style()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="history_head"):
-    st.header("History", anchor=False, width="content")
+    st.title("History", anchor=False, width="content")
     if session.allowed("read_history"):
         sign_off()
 if not session.allowed("read_history"):

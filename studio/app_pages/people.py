@@ -9,7 +9,7 @@ from studio.widgets.plain_text import text_style
 
 text_style()
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="people_head"):
-    st.header("People", anchor=False, width="content")
+    st.title("People", anchor=False, width="content")
     if session.allowed("manage_people"):
         invite()
 everybody()

@@ -202,7 +202,7 @@ def test_whom_to_turn_to_is_in_sight_wherever_one_reads(person: Callable[[str], 
         page.keyboard.press("j")
     expect(turn(page, TURNS - 1)).to_have_attribute("aria-current", "true")
     settled(page)
-    expect(page.locator("h2", has_text="Audit")).not_to_be_in_viewport()
+    expect(page.locator("h1", has_text="Audit")).not_to_be_in_viewport()
     page.get_by_role("button", name="Someone to talk to").click(trial=True)  # in sight, and nothing lies over it
     page.get_by_role("button", name="Someone to talk to").click()
     expect(page.get_by_text("You do not have to carry it alone")).to_be_in_viewport()

@@ -45,7 +45,7 @@ def test_signed_out_everywhere_means_at_the_next_action(app: AppTest, sign_in: S
     assert at.title[0].value == "Who is here?"
     assert recent(service.store(), 1)[0].action == "sign_out_everywhere"
     at.button(key="sign_in_mei").click().run()
-    assert at.header[0].value == "People"
+    assert at.title[0].value == "People"
 
 
 def test_a_role_taken_away_counts_at_the_next_action(app: AppTest, sign_in: SignIn) -> None:
