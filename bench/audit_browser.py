@@ -31,7 +31,8 @@ from db import campaigns, dialogues, exchange, people
 from db.care import begin, mark_new
 from db.demo import load_demo
 from db.finding import Filter
-from db.finding_export import export_file, label_config
+from db.finding_export import export_file
+from db.finding_labelstudio import label_config
 from db.people import SYSTEM
 from db.search_texts import prepare
 from db.store import Store

@@ -3,9 +3,10 @@
     python -m bench.label_studio --command /path/to/label-studio [--quick]
 
 Label Studio is no dependency of ours: install it in an environment of its own (`pip install label-studio==1.23.2`).
-The demo's dialogues with the gold flags as two people's are exported as tasks, imported into a new project over SQLite
-with the labelling interface of `db.finding_export.label_config`, and exported by Label Studio again. `same_text` are
-tasks whose dialogue came back letter for letter, `same_marks` those whose annotations did.
+The demo's dialogues, with the gold flags as two people's and one's scores, notes and finishing, are exported as
+tasks, imported into a new project over SQLite with the labelling interface of `db.finding_labelstudio.interface`, and
+exported by Label Studio again. `same_text` are tasks whose dialogue came back letter for letter, `same_marks` those
+whose annotations did.
 """
 
 import argparse
@@ -28,7 +29,8 @@ from bench.served import free_port, wait_for
 from db import audits, dialogues
 from db.demo import load_demo
 from db.finding import Filter
-from db.finding_export import export_file, label_config
+from db.finding_export import export_file
+from db.finding_labelstudio import interface
 from db.people import SYSTEM, Person, person
 from db.rubric_versions import version
 from db.store import Store
@@ -75,14 +77,25 @@ def tasks(folder: Path) -> tuple[Path, str]:
             for number, flag in enumerate(audits.gold(store, dialogue_id)):
                 for who in (mei, tomas)[: 1 + number % 2]:
                     again(store, who, flag)
+            rate(store, mei, dialogue_id)
         export_file(store, SYSTEM, Filter(), "labelstudio", folder / "tasks.json")
-        return folder / "tasks.json", label_config(version(store, "unsafe-turns", 1).rubric.ids)
+        return folder / "tasks.json", interface(store)
 
 
 def again(store: Store, who: Person, flag: audits.Flag) -> None:
     audits.flag(store, who, flag.dialogue_id, flag.turn_index, flag.code, flag.severity, "seen 🌙 & <noted>",
                 rubric_id=flag.rubric_id, rubric_version=flag.rubric_version,
                 client_id=f"{flag.dialogue_id} {flag.turn_index} {flag.code}")  # fmt: skip
+
+
+def rate(store: Store, who: Person, dialogue_id: str) -> None:
+    """A score, a note on a turn and one on the dialogue, and that it is finished."""
+    by = {"rubric_id": "kardia-empathy", "rubric_version": 1}
+    criterion = version(store, "kardia-empathy", 1).rubric.ids[0]
+    audits.score(store, who, dialogue_id, 0, criterion, 4.0, "seen 🌙", client_id=f"{dialogue_id} score", **by)
+    audits.note(store, who, dialogue_id, 0, "a note & <more>", f"{dialogue_id} note")
+    audits.note(store, who, dialogue_id, None, "on all of it", f"{dialogue_id} whole")
+    audits.finish(store, who, dialogue_id, client_id=f"{dialogue_id} finish", **by)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from db import audits
 from db.__main__ import main
 from db.exchange import import_file, import_lines
 from db.finding import Filter
-from db.finding_export import ExportFormat, export_file, label_config
+from db.finding_export import EXPORT_FORMATS, ExportFormat, export_file
+from db.finding_labelstudio import interface, label_config
 from db.history import recent
 from db.people import SYSTEM, Person, add_person
 from db.rubric_versions import import_version
@@ -78,7 +79,8 @@ def test_jsonl_comes_back_in(store: Store, tmp_path: Path) -> None:
     other.close()
 
 
-def test_jsonl_tells_what_nobody_flagged_from_what_nobody_read(store: Store, tmp_path: Path) -> None:
+def judged(store: Store) -> None:
+    """Scores, notes and who finished, some of them taken back, some gold."""
     mei, ana = Person("mei", "Mei", ("annotator",)), Person("ana", "Ana", ("annotator",))
     warm = {"id": "w", "name": "Warm", "question": "How warm?", "anchors": {1: "cold", 5: "warm"}}
     import_version(
@@ -96,6 +98,10 @@ def test_jsonl_tells_what_nobody_flagged_from_what_nobody_read(store: Store, tmp
     audits.score(store, ana, "d1", 0, "w", None, "", "warmth", 1, "9")
     audits.note(store, mei, "d1", None, "Read twice.", "10")
     audits.note(store, ana, "d1", 0, "Warm to whom?", "11", code="w", rubric_id="warmth", rubric_version=1)
+
+
+def test_jsonl_tells_what_nobody_flagged_from_what_nobody_read(store: Store, tmp_path: Path) -> None:
+    judged(store)
     first, second = map(json.loads, written(store, tmp_path / "all.jsonl", "jsonl").read_text().splitlines())
     by_mei = {"person_id": "mei", "rubric_id": "warmth", "rubric_version": 1}
     assert first["finished_by"] == [
@@ -132,9 +138,44 @@ def test_datasets_opens_the_parquet_file(store: Store, tmp_path: Path) -> None:
     assert rows[1]["flags"] == []
 
 
+def test_every_format_tells_the_same_marks(store: Store, tmp_path: Path) -> None:
+    """What JSONL says, read back by pandas, by datasets, and by the columns of a spreadsheet."""
+    import pandas as pd
+    from datasets import load_dataset
+
+    judged(store)
+    lines = [json.loads(line) for line in written(store, tmp_path / "all.jsonl", "jsonl").read_text().splitlines()]
+    path = written(store, tmp_path / "all.parquet", "parquet")
+    rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+    frame = pd.read_parquet(path)
+    for name in ("flags", "scored_by", "noted_by", "finished_by"):
+        told = [line[name] for line in lines]
+        assert any(told), name
+        assert [row[name] for row in rows] == told
+        assert [list(cell) for cell in frame[name]] == told
+    mean = pd.json_normalize(frame["scored_by"].explode().dropna().tolist()).groupby("criterion_id")["value"].mean()
+    assert mean.to_dict() == {"w": 4.0}
+
+
+def test_a_spreadsheet_of_marks_has_one_a_row(store: Store, tmp_path: Path) -> None:
+    import pandas as pd
+
+    judged(store)
+    mei = Person("mei", "Mei", ("annotator",))
+    audits.note(store, mei, "d1", None, "=1+1\nTwice.", "12")
+    rows = pd.read_csv(written(store, tmp_path / "all.marks.csv", "marks"), dtype={"turn_index": "Int64"})
+    assert rows.groupby("mark").size().to_dict() == {"finished": 3, "flag": 3, "note": 2, "score": 1}
+    (score,) = rows[rows["mark"] == "score"].to_dict("records")
+    about = (score["dialogue_id"], score["turn_index"], score["code"], score["value"], score["note"])
+    assert about == ("d1", 0, "w", 4.0, "kind")
+    assert (score["person_id"], score["rubric_id"], score["rubric_version"]) == ("mei", "warmth", 1)
+    (note,) = rows[(rows["mark"] == "note") & rows["turn_index"].isna()]["note"]
+    assert note == "'=1+1\nTwice.", "a formula is marked, and nothing else of the note is touched"
+
+
 def test_nothing_found_is_an_empty_file_that_still_opens(store: Store, tmp_path: Path) -> None:
     nothing = Filter(text="nobody said this")
-    for format in ("jsonl", "csv", "parquet", "labelstudio"):
+    for format in EXPORT_FORMATS:
         assert export_file(store, SYSTEM, nothing, format, tmp_path / format) == 0
     table = pyarrow.parquet.read_table(tmp_path / "parquet")
     assert table.num_rows == 0
@@ -149,7 +190,22 @@ def test_a_spreadsheet_has_a_turn_a_row_and_no_formula(store: Store, tmp_path: P
     assert [(row["dialogue_id"], row["turn_index"]) for row in rows] == [("d0", "0"), ("d0", "1"), ("d1", "0")]
     assert [row["said"] for row in rows] == ["'=1+1", "And now?", "'=1+1"]
     assert (rows[0]["response"], rows[0]["turn_emotion"]) == ('Sleep well 🌙, "dear",\nfriend.', "sad")
-    assert rows[1]["flags"] == "blame (red) ana; haste (red) mei"
+    assert rows[0]["flags"] == "blame (red), mei, flags version 1: unkind"
+    assert rows[1]["flags"] == "blame (red), ana, flags version 1\nhaste (red), mei, flags version 1"
+
+
+def test_a_turn_of_a_spreadsheet_has_its_marks_in_words(store: Store, tmp_path: Path) -> None:
+    judged(store)
+    mei = Person("mei", "Mei", ("annotator",))
+    audits.note(store, mei, "d0", 1, "=HYPERLINK(1)\n+2", "12")
+    with written(store, tmp_path / "all.csv", "csv").open(encoding="utf-8-sig", newline="") as handle:
+        d0, d0_later, d1 = csv.DictReader(handle)
+    assert d1["scores"] == "w = 4, mei, warmth version 1: kind"
+    assert d1["notes"] == "w, ana, warmth version 1: Warm to whom?"
+    assert (d1["dialogue_notes"], d1["finished_by"]) == ("mei: Read twice.", "")
+    assert d0["finished_by"] == "ana, flags version 2\nmei, flags version 1\nmei, warmth version 1"
+    assert (d0["scores"], d0["notes"], d0["dialogue_notes"]) == ("", "", "")
+    assert d0_later["notes"] == "mei: =HYPERLINK(1) +2", "no cell begins with what a spreadsheet would run"
 
 
 def test_label_studio_tasks_have_the_documented_shape(store: Store, tmp_path: Path) -> None:
@@ -177,9 +233,50 @@ def test_label_studio_tasks_have_the_documented_shape(store: Store, tmp_path: Pa
     assert tasks[1]["annotations"] == []
 
 
+def test_label_studio_tasks_tell_scores_notes_and_who_finished(store: Store, tmp_path: Path) -> None:
+    judged(store)
+    first, second = json.loads(written(store, tmp_path / "all.json", "labelstudio").read_text())
+    assert first["data"]["finished_by"][1] == {"person_id": "mei", "rubric_id": "flags", "rubric_version": 1}
+    ends = [one["result"][-1] for one in first["annotations"]]
+    assert [(one["from_name"], one["value"]["text"]) for one in ends] == [
+        ("finished", ["flags version 2"]),
+        ("finished", ["flags version 1", "warmth version 1"]),
+    ]
+    assert second["data"]["annotators"] == ["ana", "mei"]
+    ana, mei = (one["result"] for one in second["annotations"])
+    by = {"by": "ana", "rubric_id": "warmth", "rubric_version": 1, "code": "w"}
+    assert [(one["from_name"], one.get("meta")) for one in ana] == [("noted", by), ("note", None)]
+    assert ana[1]["value"]["text"] == ["Warm to whom?"]
+    assert [(one["from_name"], one["type"]) for one in mei] == [
+        ("scored", "paragraphlabels"),
+        ("score", "number"),
+        ("note", "textarea"),
+        ("dialogue_note", "textarea"),
+    ]
+    assert (mei[0]["value"]["paragraphlabels"], mei[1]["value"]["number"]) == (["w"], 4.0)
+    assert (mei[2]["value"]["text"], mei[3]["value"]) == (["kind"], {"text": ["Read twice."]})
+    assert len({one["id"] for one in mei[:3]}) == 1
+
+
+def test_the_labelling_interface_has_a_label_for_every_mark(store: Store, tmp_path: Path) -> None:
+    judged(store)
+    tree = ElementTree.fromstring(interface(store))
+    offered = {
+        control.get("name"): {one.get("value") for one in control.iter("Label")}
+        for control in tree.iter("ParagraphLabels")
+    }
+    assert offered == {"flag": {"blame", "haste"}, "scored": {"w"}, "noted": {"note"}}
+    tasks = json.loads(written(store, tmp_path / "all.json", "labelstudio").read_text())
+    results = [item for task in tasks for one in task["annotations"] for item in one["result"]]
+    assert {item["from_name"] for item in results} <= {one.get("name") for one in tree.iter() if one.get("toName")}
+    for item in results:
+        if item["type"] == "paragraphlabels":
+            assert set(item["value"]["paragraphlabels"]) <= offered[item["from_name"]]
+
+
 def test_the_labelling_interface_names_what_the_tasks_use(store: Store, tmp_path: Path) -> None:
     tree = ElementTree.fromstring(label_config(["blame", 'a "quoted" <one>']))
-    assert [one.get("value") for one in tree.iter("Label")] == ["blame", 'a "quoted" <one>']
+    assert [one.get("value") for one in tree.iter("Label")] == ["blame", 'a "quoted" <one>', "note"]
     tasks = json.loads(written(store, tmp_path / "all.json", "labelstudio").read_text())
     used = {item["from_name"] for task in tasks for one in task["annotations"] for item in one["result"]}
     controls = {one.get("name"): one for one in tree.iter() if one.get("toName")}
@@ -199,7 +296,7 @@ def test_only_what_is_found_goes_out_and_the_diary_says_so(store: Store, tmp_pat
 
 def test_an_annotator_may_not_take_marks_out(store: Store, tmp_path: Path) -> None:
     mei = Person("mei", "Mei", ("annotator",))
-    for format in ("jsonl", "csv", "parquet", "labelstudio"):
+    for format in EXPORT_FORMATS:
         with pytest.raises(UserError, match="Mei may not export data"):
             export_file(store, mei, Filter(), format, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -208,7 +305,7 @@ def test_an_annotator_may_not_take_marks_out(store: Store, tmp_path: Path) -> No
 def test_the_command_line_writes_every_format(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = str(store.home)
     store.close()
-    for format in ("jsonl", "csv", "parquet", "labelstudio"):
+    for format in EXPORT_FORMATS:
         out = tmp_path / f"out.{format}"
         assert main(["--home", home, "export", "--format", format, "--out", str(out)]) == 0
         assert out.stat().st_size > 0

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from db import rubric_versions
 from db.finding import Filter
-from db.finding_export import SUFFIX, ExportFormat, export_file, label_config
+from db.finding_export import SUFFIX, ExportFormat, export_file
+from db.finding_labelstudio import interface
 from db.people import Person
 from studio import service, session
 from studio.widgets.run.words import amount
@@ -16,6 +16,7 @@ from studio.widgets.run.words import amount
 _WORDS: dict[ExportFormat, str] = {
     "jsonl": "KardiaBench lines, which can be imported again",
     "csv": "Spreadsheet, one turn a row",
+    "marks": "Spreadsheet, one mark a row",
     "parquet": "Hugging Face data set (Parquet)",
     "labelstudio": "Label Studio tasks",
 }
@@ -27,7 +28,7 @@ def take_out(filter: Filter, total: int) -> None:
     """Choose a format and download; the file is written when it is asked for."""
     with st.popover("Export", key="data_export", icon=":material/download:"):
         format = st.selectbox("As", list(_WORDS), format_func=_WORDS.__getitem__, key="data_export_format")
-        st.caption(_MARKS if format == "jsonl" else "With people's flags and who set them. Gold flags stay here.")
+        st.caption(_MARKS)
         st.download_button(
             f"Download {amount(total, 'dialogue')}",
             partial(_file, session.here(), filter, format),  # made outside the page, where nobody is signed in
@@ -39,7 +40,7 @@ def take_out(filter: Filter, total: int) -> None:
         if format == "labelstudio":
             st.download_button(
                 "Its labelling interface",
-                label_config(_codes()),
+                partial(interface, service.store()),
                 "labelling.xml",
                 key="data_download_interface",
                 icon=":material/code:",
@@ -53,8 +54,3 @@ def _file(who: Person, filter: Filter, format: ExportFormat) -> bytes:
         path = Path(folder) / f"dialogues{SUFFIX[format]}"
         export_file(service.store(), who, filter, format, path)
         return path.read_bytes()
-
-
-def _codes() -> list[str]:
-    found = rubric_versions.approved(service.store(), "flags")
-    return list(dict.fromkeys(code for version in found for code in version.rubric.ids))
