@@ -14,7 +14,7 @@ _SHEET = Path(__file__).parents[1] / "static/text.css"
 
 def text_style() -> None:
     """Load the style sheet of plain texts; once on a page, before its first text. Takes no room on the page."""
-    st.html(_sheet())
+    st.html(_sheet(st.context.theme.type))
 
 
 def plain_text(text: str, kind: Kind = "body") -> None:
@@ -34,5 +34,7 @@ def plain_html(text: str, kind: Kind = "body") -> str:
 
 
 @cache
-def _sheet() -> str:
-    return f"<style>{_SHEET.read_text(encoding='utf-8')}</style>"
+def _sheet(scheme: str | None) -> str:
+    """A dialog stands outside the page's frame, and is not told by it whether it is light or dark."""
+    dialogs = f'[data-testid="stDialog"] {{ color-scheme: {scheme}; }}' if scheme in ("light", "dark") else ""
+    return f"<style>{_SHEET.read_text(encoding='utf-8')}{dialogs}</style>"

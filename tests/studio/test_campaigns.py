@@ -92,6 +92,7 @@ def test_a_psychologist_starts_a_campaign_and_sees_what_will_come_of_it() -> Non
     at.session_state["new_campaign"] = True
     again(at)
     assert at.button(key="nc_start").disabled
+    assert "Still missing: a name, who reads." in words(at)
     at.text_input(key="nc_title").set_value(HOSTILE)
     at.multiselect(key="nc_people").set_value(["mei", "ines"])
     at.number_input(key="nc_overlap").set_value(2)

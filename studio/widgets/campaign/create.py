@@ -69,9 +69,20 @@ def new_campaign() -> None:
             return
         plan = _form(versions)
         _foresee(plan)
-        ready = bool(plan.title.strip() and plan.people and plan.picked.ids)
-        if st.button("Start the campaign", key="nc_start", type="primary", disabled=not ready):
+        missing = _missing(plan)
+        if st.button("Start the campaign", key="nc_start", type="primary", disabled=bool(missing)):
             _start(plan)
+        if missing:
+            st.caption(f"Still missing: {', '.join(missing)}.")
+
+
+def _missing(plan: _Plan) -> list[str]:
+    there = {
+        "a name": plan.title.strip(),
+        "who reads": plan.people,
+        "dialogues that match": plan.picked.ids,
+    }
+    return [what for what, given in there.items() if not given]
 
 
 def _form(versions: list[Version]) -> _Plan:
