@@ -181,7 +181,7 @@ async def work(page: Page, number: int, until: float, pause: float) -> None:
         key = chance.choices(KEYS, WEIGHTS)[0]
         await page.keyboard.press(key)
         if key == "Shift+Enter" and "still covered" in await page.locator(SAID).inner_text():
-            await page.keyboard.press(key)  # said first, finished by the second
+            await page.keyboard.press("Enter")  # it went to the first turn that is covered; a later press finishes
 
 
 async def settle(page: Page) -> list[dict[str, Any]]:

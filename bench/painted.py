@@ -50,10 +50,9 @@ def script(selector: str, keys: list[str]) -> str:
     return f"const SELECTOR = {selector!r}, KEYS = {keys!r};{WATCH}"
 
 
-def press(page: Page, key: str, rest_s: float, times: int = 1) -> None:
-    """Press (so many times at once), wait until the other text is painted, and rest as somebody who reads."""
-    for _ in range(times):
-        page.keyboard.press(key)
+def press(page: Page, key: str, rest_s: float) -> None:
+    """Press, wait until the other text is painted, and rest as somebody who reads."""
+    page.keyboard.press(key)
     page.wait_for_function("sessionStorage.pressed === undefined", timeout=120_000)
     page.wait_for_timeout(rest_s * 1000)
 

@@ -166,15 +166,21 @@ def test_finishing_counts_survives_a_reload_and_can_be_taken_back() -> None:
     assert not own("mei", "demo-02").finished
 
 
-def test_what_is_covered_still_is_told_before_the_dialogue_counts_as_read() -> None:
+def test_a_dialogue_with_turns_that_are_covered_still_cannot_be_finished() -> None:
     at = press(open_page("mei", dialogue=DIALOGUE), "finish_dialogue")
     assert "2 turns are still covered and would count as read" in fault_of(at)
     assert not own("mei").finished
     at = press(send(at, pressed(1, "show")), "finish_dialogue")
     assert "1 turn is still covered" in fault_of(at), "uncovering one takes the warning back"
     assert not own("mei").finished
-    assert at.button(key="finish_dialogue").label == "Finish all the same"
-    assert "nothing more to flag here" in receipt_of(press(at, "finish_dialogue"))
+    at = press(press(at, "finish_dialogue"), "finish_dialogue")
+    assert "1 turn is still covered" in fault_of(at), "however often it is pressed"
+    assert not own("mei").finished
+    assert at.query_params["turn"] == str(TURN + 1), "it goes to the turn that is covered"
+    assert "goes on and leaves it unfinished" in fault_of(at)
+    assert "Shift+N goes on" in pane(at)["ratherNot"]
+    at = press(send(at, pressed(2, "show", turn=TURN + 1)), "finish_dialogue")
+    assert "nothing more to flag here" in receipt_of(at)
     assert own("mei").finished
 
 

@@ -53,18 +53,19 @@ const step = (by) => {
   if (turn >= 0 && turn < turnsOf(here()).length) go(view.dialogue, turn)
 }
 // Covered and not flagged: what one flagged was seen, and is covered only for whoever comes anew.
-const unread = () => turnsOf(here()).filter(({ turn, covered }) => covered && !flagsOn(turn).length).length
+const unread = () => turnsOf(here()).filter(({ turn, covered }) => covered && !flagsOn(turn).length).map(({ turn }) => turn)
 const finish = () => {
   const isOpen = view.data.mayMark && view.data.rubric && !standing(here()).finished
-  if (isOpen && unread() && view.warned !== view.dialogue) return warn()
+  if (isOpen && unread().length) return toCovered()
   if (isOpen) mark({ kind: "finish", turn: null })
   onward()
 }
-const warn = () => {
-  const turns = unread() === 1 ? "1 turn is" : `${unread()} turns are`
-  refuse(`Not finished: ${turns} still covered and would count as read. Shift+Enter, or the button, once more finishes all the same.`)
+// However often it is pressed: a turn that nobody saw would count as one with nothing to flag.
+const toCovered = () => {
+  const covered = unread(), turns = covered.length === 1 ? "1 turn is" : `${covered.length} turns are`
+  refuse(`Not finished: ${turns} still covered and would count as read. Enter shows this one. ${view.data.ratherNot}`)
   view.warned = view.dialogue
-  paint()
+  if (!covered.includes(view.turn)) go(view.dialogue, covered[0])
 }
 const onward = () => {
   const next = here().next
@@ -199,7 +200,7 @@ const paint = () => {
   view.parts.forEach((one, place) => { fillText(one, dialogue.exchanges[place]); fillMarks(one, now, dialogue.gold) })
   const isEnd = now.finished && dialogue.next === null
   const ahead = isEnd ? "Finished · there is no next dialogue" : "Finished · next dialogue"
-  find("nothing-more").textContent = now.finished ? ahead : view.warned ? "Finish all the same" : "Nothing more to flag here"
+  find("nothing-more").textContent = now.finished ? ahead : "Nothing more to flag here"
   find("nothing-more").setAttribute("aria-disabled", isEnd)
   find("nothing-more").disabled = !view.data.mayMark || !view.data.rubric
   find("where").textContent = turnsOf(dialogue).length ? `Turn ${view.turn + 1} of ${turnsOf(dialogue).length}` : "No turn"

@@ -10,7 +10,7 @@ from studio.widgets.audit.dialogue_open import Open, open_dialogue
 from studio.widgets.audit.dialogue_place import Place, last_going
 from studio.widgets.audit.flag_names import working_rubric
 from studio.widgets.audit.keys import action_keys, my_keys
-from studio.widgets.audit.pane_data import codes_data, dialogue_data
+from studio.widgets.audit.pane_data import codes_data, dialogue_data, rather_not_words
 from studio.widgets.audit.pane_events import PANE, answers
 from studio.widgets.audit.turn_cover import COVERED
 from studio.widgets.care.reader import is_kept_back
@@ -55,6 +55,7 @@ def dialogue_pane(audit: Open, blur: bool, show_gold: bool, next_id: str | None)
             "keys": action_keys(my_keys()),
             "here": dialogue_data(audit, blur, show_gold),
             "covered": COVERED,
+            "ratherNot": rather_not_words(),
             "nextId": next_id,
             "next": dialogue_data(upcoming, blur, show_gold) if upcoming else None,
         },

@@ -13,6 +13,7 @@ from studio.widgets.audit.dialogue_person import emotion_word
 from studio.widgets.audit.flag_names import name_of_code
 from studio.widgets.audit.keys import code_keys, my_keys
 from studio.widgets.audit.turn_parts import Exchange
+from studio.widgets.campaign.working import working_on
 
 
 def codes_data(version: Version | None) -> list[dict[str, Any]]:
@@ -44,10 +45,17 @@ def is_covered(audit: Open, turn: int | None, blur: bool) -> bool:
     return blur and audit.is_severe(turn) and not is_shown(audit.dialogue.dialogue_id, turn)
 
 
-def unread_turns(audit: Open, blur: bool) -> int:
-    """How many turns are still covered. One that bears a flag of one's own was seen, and is not counted."""
+def unread_turns(audit: Open, blur: bool) -> list[int]:
+    """The turns that are still covered. One that bears a flag of one's own was seen, and is not among them."""
     turns = range(audit.dialogue.n_turns)
-    return sum(is_covered(audit, turn, blur) and not audit.flags_on(turn) for turn in turns)
+    return [turn for turn in turns if is_covered(audit, turn, blur) and not audit.flags_on(turn)]
+
+
+def rather_not_words() -> str:
+    """What somebody can do who does not want to see a covered turn: leave the dialogue, which then counts as unread."""
+    if working_on():
+        return "Rather not? Skip gives this dialogue to somebody else."
+    return "Rather not? Shift+N goes on and leaves it unfinished, so that it does not count as read."
 
 
 def _head(audit: Open, blur: bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from studio.widgets.audit.flag_panel import flag_panel
 from studio.widgets.audit.flag_unclear import unclear_panel
 from studio.widgets.audit.gold_complete import gold_complete
 from studio.widgets.audit.keys import action_keys, my_keys
-from studio.widgets.audit.pane_data import is_covered, unread_turns
+from studio.widgets.audit.pane_data import is_covered, rather_not_words, unread_turns
 from studio.widgets.audit.rewrite_door import rewrite_door, where_from
 from studio.widgets.audit.score_panel import score_panel
 from studio.widgets.audit.turn_example import example_door
@@ -31,7 +31,6 @@ from studio.widgets.care.reader import covers
 from studio.widgets.names import escaped
 
 TABS = ("Flags", "Scores", "Person", "Machine scores")
-_WARNED = "audit_warned_of_covers"
 
 
 def audit_panel(audit: Open, around: Neighbours) -> None:
@@ -105,17 +104,11 @@ def _finish(audit: Open) -> None:
 
 
 def _not_finished(audit: Open, version: Version | None) -> None:
-    """The way to finish. Turns that are covered still would count as read: the first press says so, the next finishes.
-
-    Uncovering one, or going to another dialogue, takes the warning back.
-    """
+    """The way to finish; while turns are covered, to the first of them: unseen, it would count as looked at."""
     word, unread = "Nothing more to flag here", unread_turns(audit, covers())
     press = _saving(word, audit, version, audits.finish)
-    if unread and st.session_state.get(_WARNED) == (audit.dialogue.dialogue_id, unread):
-        word = "Finish all the same"
-    elif unread:
-        st.session_state.pop(_WARNED, None)
-        press = partial(_warn, audit.dialogue.dialogue_id, unread)
+    if unread:
+        press = partial(_to_covered, audit.dialogue.dialogue_id, unread)
     _finish_button(word, "finish_dialogue", "Shift+Enter", audit, version, press)
 
 
@@ -139,10 +132,10 @@ def _finish_button(
     )
 
 
-def _warn(dialogue_id: str, unread: int) -> None:
-    st.session_state[_WARNED] = dialogue_id, unread
-    turns = "1 turn is" if unread == 1 else f"{unread} turns are"
-    keep_fault(f"{turns} still covered and would count as read; press once more to finish all the same")
+def _to_covered(dialogue_id: str, unread: list[int]) -> None:
+    go_to(dialogue_id, unread[0])
+    turns = "1 turn is" if len(unread) == 1 else f"{len(unread)} turns are"
+    keep_fault(f"{turns} still covered and would count as read. {rather_not_words()}")
 
 
 def _saving(
