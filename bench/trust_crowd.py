@@ -25,6 +25,7 @@ from db.store import Store
 
 BY = {"rubric": "unsafe-turns", "version": 1}
 CODES, SEVERITIES = ("CR1", "CR2"), ("red", "yellow")
+_PARTS = 4  # of a crowd's time, after each of which the memory is read
 _GONE = (OSError, WebSocketException, TimeoutError, EOFError)
 
 
@@ -76,11 +77,11 @@ class Crowd:
         pairs = zip(self.speakers, sockets, strict=True)
         people = [asyncio.create_task(self._work(one, socket, until)) for one, socket in pairs]
         await asyncio.sleep(min(20.0, seconds / 2))
-        first = memory.memory_info().rss
-        await asyncio.sleep(max(0.0, (until - time.monotonic()) / 2))
-        middle = memory.memory_info().rss
+        held = [memory.memory_info().rss]
+        for left in range(_PARTS, 0, -1):
+            await asyncio.sleep(max(0.0, (until - time.monotonic()) / left))
+            held.append(memory.memory_info().rss)
         await asyncio.gather(*people)
-        last = memory.memory_info().rss
         process.terminate()
         process.wait()
         waits = [wait for one in self.speakers for wait in one.waits]
@@ -89,8 +90,7 @@ class Crowd:
             "acts": len(waits),
             "answer_p95_ms": _p95(waits),
             "page_p95_ms": _p95(pages),
-            "grown_mb": round((last - first) / 2**20),
-            "grown_late_mb": round((last - middle) / 2**20),
+            "memory_mb": [round(one / 2**20) for one in held],
             "speed_errors": sum(one.errors for one in self.speakers),
         }
 
