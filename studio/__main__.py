@@ -23,7 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _serve(options.address, options.port)
     except UserError as error:
-        print(f"studio: {error}", file=sys.stderr)
+        from studio.log import say
+
+        say(f"studio: {error}", "not_started", why=str(error))
         return 1
     return 0
 
@@ -34,12 +36,18 @@ def _serve(address: str, port: int) -> None:
     from db.store import Store
     from studio.asgi import IDENTITY, app
     from studio.ending import leave
+    from studio.log import keep_texts_out, say
 
+    keep_texts_out()
     IDENTITY.check_address(address)
     # A busy or broken store is better said here, in one line, than from inside the server's start.
     Store.open(Path(os.environ["KARDIA_HOME"])).close()
-    print(f"Kardia Studio: http://{address}:{port}  (Ctrl+C ends it; running jobs go on)", flush=True)
-    app.run(config=_settings(address, port, IDENTITY))
+    url = f"http://{address}:{port}"
+    say(f"Kardia Studio: {url}  (Ctrl+C ends it; running jobs go on)", "listening", url=url)
+    try:
+        app.run(config=_settings(address, port, IDENTITY))
+    except KeyboardInterrupt:  # the server raises it once more when it has ended
+        leave(130)
     leave()
 
 
@@ -58,6 +66,8 @@ def _settings(address: str, port: int, identity: "Identity") -> dict[str, Any]:
         "server.enableAgentApi": False,
         "server.maxUploadSize": MAX_UPLOAD_MB,
         "browser.gatherUsageStats": False,
+        "logger.level": "warning",  # of Streamlit and of the server, which tells of every connection otherwise
+        "logger.hideWelcomeMessage": True,  # ours says where the studio is
         "logger.enableRich": False,  # it would print what an exception says past the log (studio/log.py)
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

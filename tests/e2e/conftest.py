@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,8 @@ expect.set_options(timeout=15_000)
 class Studio:
     """One studio process over one home folder; it can be killed and started again on the same port."""
 
+    program: Sequence[str] = ("-m", "studio")
+
     def __init__(self, home: Path, log: Path) -> None:
         self.home, self.log = home, log
         with socket.socket() as free:
@@ -39,7 +41,7 @@ class Studio:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "studio", "--home", str(self.home), "--demo", "--port", str(self.port)]
+        command = [sys.executable, *self.program, "--home", str(self.home), "--demo", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 120
