@@ -59,9 +59,9 @@ def _is_as_it_came(row: dict[str, str]) -> bool:
     fields = (row[name] for name in ("person", "mbti", "anon_username", "emotion", "source_emotion", "situation"))
     try:
         messages = [(one["role"], one["content"]) for one in json.loads(row["messages"])]
+        return content_hash((*fields,), messages) == row["content_hash"]
     except (ValueError, TypeError, KeyError):
         return False
-    return content_hash((*fields,), messages) == row["content_hash"]
 
 
 def _counts(store: Store) -> Iterator[str]:

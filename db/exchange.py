@@ -17,9 +17,9 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 import pandas as pd
 
 from db import history
-from db.dialogue_rows import Origin, bulk_insert, insert_records
+from db.dialogue_rows import Batch, Origin, Row, batch_of, bulk_insert, insert_batch, row_of
 from db.dialogues import Filter, export_rows
-from db.formats import BadLine, Format, Record, Written, format_of, parse_line, record_of, written
+from db.formats import BadLine, Format, format_of, parse_line, record_of
 from db.people import Person, authorize, require
 from db.reading_ahead import collector_paused, read_ahead
 from db.store import Cursor, Store, now, rows_of, told_by_key
@@ -130,31 +130,32 @@ class _Reading:
         self.format: Format | None = None if self.asked == "auto" else self.asked
         self._is_one = False
 
-    def batches(self, lines: Iterable[bytes]) -> Iterator[list[Record]]:
-        """The records, a few thousand at a time; a broken line becomes a Problem. Raises UserError as import_file."""
-        batch: list[Record] = []
+    def batches(self, lines: Iterable[bytes]) -> Iterator[Batch]:
+        """The rows, a few thousand at a time; a broken line becomes a Problem. Raises UserError as import_file."""
+        rows: list[Row] = []
         for number, line in enumerate(lines, start=1):
             self.digest.update(line)
-            if line.strip() and (record := self._record(number, line)):
-                batch.append(record)
-            if len(batch) == _BATCH:
-                yield batch
-                batch = []
+            if line.strip() and (row := self._row(number, line)):
+                rows.append(row)
+            if len(rows) == _BATCH:
+                yield batch_of(rows)
+                rows = []
         if not self.format or not self._is_one:
             raise _not_dialogues(self.name, self.asked, self.problems)
-        yield batch
+        if rows:
+            yield batch_of(rows)
 
-    def _record(self, number: int, line: bytes) -> Record | None:
+    def _row(self, number: int, line: bytes) -> Row | None:
         try:
             fields = parse_line(line)
             self.format = self.format or format_of(fields)
             self._is_one = self._is_one or (self.format is not None and format_of(fields) == self.format)
-            record = record_of(fields, self.format)
+            row = row_of(record_of(fields, self.format))
         except BadLine as error:
             self.problems.append(Problem(number, str(error)))
             return None
         self.records += 1
-        return record
+        return row
 
 
 def _not_dialogues(name: str, asked: Format | Literal["auto"], bad: list[Problem]) -> UserError:
@@ -168,10 +169,11 @@ def _insert(cursor: Cursor, actor: Person, reading: _Reading, lines: Iterable[by
     import_id, created_at = f"import-{uuid.uuid4().hex[:12]}", now()
     new, turns, renamed = 0, 0, 0
     for batch in read_ahead(reading.batches(lines)):
-        records = _unknown(cursor, batch)
-        turns += insert_records(cursor, records, Origin(reading.run or str(reading.format), import_id, created_at))
-        new += len(records)
-        renamed += sum(dialogue_id != record.dialogue_id for dialogue_id, (record, _) in records.items())
+        places = _places(cursor, batch)
+        origin = Origin(reading.run or str(reading.format), import_id, created_at)
+        turns += insert_batch(cursor, batch, places, origin)
+        new += sum(place is not None for place in places)
+        renamed += sum(place not in (None, dialogue_id) for dialogue_id, place in zip(batch.ids, places, strict=True))
     return _report(cursor, actor, reading, import_id, (new, turns, renamed))
 
 
@@ -196,19 +198,22 @@ def _report(
     return report
 
 
-def _unknown(cursor: Cursor, records: list[Record]) -> dict[str, tuple[Record, Written]]:
-    """The records that the store does not have, by the id that they get."""
-    told = [written(record) for record in records]
-    ids = [record.dialogue_id for record in records]
-    renames = [f"{dialogue_id}~{one.content_hash[:8]}" for dialogue_id, one in zip(ids, told, strict=True)]
+def _places(cursor: Cursor, batch: Batch) -> list[str | None]:
+    """The id that each dialogue of the batch gets; None for those that the store has."""
+    named = list(zip(batch.ids, batch.hashes, strict=True))
+    ids = [name for dialogue_id, digest in named for name in (dialogue_id, _renamed(dialogue_id, digest))]
     sql = "SELECT dialogue_id, content_hash FROM dialogues WHERE dialogue_id IN (SELECT unnest(?::TEXT[]))"
-    known = {row["dialogue_id"]: row["content_hash"] for row in rows_of(cursor, sql, [ids + renames])}
-    new = {}
-    for record, one, rename in zip(records, told, renames, strict=True):
-        place = record.dialogue_id if known.get(record.dialogue_id, one.content_hash) == one.content_hash else rename
-        if place not in known:
-            known[place], new[place] = one.content_hash, (record, one)
-    return new
+    known = {row["dialogue_id"]: row["content_hash"] for row in rows_of(cursor, sql, [ids])}
+    places: list[str | None] = []
+    for dialogue_id, digest in named:
+        place = dialogue_id if known.get(dialogue_id, digest) == digest else _renamed(dialogue_id, digest)
+        places.append(None if place in known else place)
+        known.setdefault(place, digest)
+    return places
+
+
+def _renamed(dialogue_id: str, digest: str) -> str:
+    return f"{dialogue_id}~{digest[:8]}"
 
 
 def _insert_report(cursor: Cursor, actor: Person, name: str, file_hash: str, report: ImportReport) -> None:

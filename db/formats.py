@@ -10,18 +10,21 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from pydantic_core import from_json, to_json
+import orjson
+from pydantic_core import from_json
 
 from pipeline.emotions import GROUP_OF
 from pipeline.spans import fault, find_marks, is_whole
-from pipeline.turns import Message
 
+Said = tuple[str, str]  # role (system, user or assistant) and content
 Format = Literal["kardiabench", "empatheticdialogues", "esconv"]
 
 _PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _SAYS = ("system", "user")
+_SAID = itemgetter("role", "content")
 _ROLES = (*_SAYS, "assistant")
 _PERSONA_LABELS = {
     "mbti": "MBTI",
@@ -61,31 +64,22 @@ class Record(NamedTuple):
     emotion: str
     source_emotion: str
     situation: str
-    messages: tuple[Message, ...]
+    messages: tuple[Said, ...]
     extra: dict[str, Any]
 
 
-class Written(NamedTuple):
-    """A record as the store writes it: its messages as a JSON list of {role, content}, and its content's hash.
+def messages_text(messages: Sequence[Said]) -> bytes:
+    """The messages as the store keeps them: a compact JSON list of {role, content} in UTF-8."""
+    return orjson.dumps([{"role": role, "content": content} for role, content in messages])
 
-    The hash is the SHA-256 of what a job sees of the dialogue, 64 hexadecimal digits; id and `extra` are not in it.
+
+def content_hash(fields: tuple[str, ...], messages: Sequence[Said]) -> str:
+    """What a job sees of a dialogue, as 64 hexadecimal digits; its id and `extra` are not in it.
+
+    SHA-256 of person, mbti, anon_username, emotion, source_emotion and situation, and the messages as pairs, in
+    compact JSON.
     """
-
-    messages: str
-    content_hash: str
-
-
-def written(record: Record) -> Written:
-    """Both as compact JSON in UTF-8, each message a pair where it is hashed."""
-    fields = (record.person, record.mbti, record.anon_username, record.emotion, record.source_emotion, record.situation)
-    messages = to_json([{"role": role, "content": content} for role, content in record.messages])
-    return Written(messages.decode(), content_hash(fields, record.messages))
-
-
-def content_hash(fields: tuple[str, ...], messages: Sequence[tuple[str, str]]) -> str:
-    """SHA-256 of person, mbti, anon_username, emotion, source_emotion and situation, and the messages as pairs."""
-    seen = to_json([*fields, [[role, content] for role, content in messages]])
-    return hashlib.sha256(seen).hexdigest()
+    return hashlib.sha256(orjson.dumps([*fields, messages])).hexdigest()
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
@@ -199,7 +193,7 @@ _PARSERS: dict[Format, Callable[[dict[str, Any]], Record]] = {
 
 
 def _plain_record(
-    *, dialogue_id: str, label: str, situation: str, messages: tuple[Message, ...], extra: dict[str, Any]
+    *, dialogue_id: str, label: str, situation: str, messages: tuple[Said, ...], extra: dict[str, Any]
 ) -> Record:
     """A record of a source that describes no person; a label outside the 32 is kept, not translated."""
     cleaned = label.strip().lower()
@@ -216,10 +210,10 @@ def _known_emotion(label: str) -> str:
     return cleaned
 
 
-def _messages(pieces: list[Any]) -> tuple[Message, ...]:
+def _messages(pieces: list[Any]) -> tuple[Said, ...]:
     """The messages of a line. Most lines are faultless and taken at once; any other is looked at piece by piece."""
     try:
-        told = tuple([Message(piece["role"], piece["content"]) for piece in pieces])
+        told = tuple(map(_SAID, pieces))
         # Only text has isspace, and only text can be matched.
         if all(
             is_whole(content) if role == "assistant" else role in _SAYS and content and not content.isspace()
@@ -231,17 +225,17 @@ def _messages(pieces: list[Any]) -> tuple[Message, ...]:
     return tuple(_message(number, piece) for number, piece in enumerate(pieces, start=1))
 
 
-def _message(number: int, piece: Any) -> Message:
+def _message(number: int, piece: Any) -> Said:
     if not isinstance(piece, dict) or piece.get("role") not in _ROLES:
         raise BadLine(f"message {number} has no role of system, user or assistant")
     role, content = piece["role"], piece.get("content")
     if not isinstance(content, str) or not content or content.isspace():
         raise BadLine(f"message {number} has no text in content")
     if role != "assistant" or is_whole(content) or not find_marks(content):
-        return Message(role, content)
+        return role, content
     if problem := fault(content):
         raise BadLine(f"message {number}: spans: {problem}")
-    return Message("assistant", _in_pipe_form(content))
+    return role, _in_pipe_form(content)
 
 
 def _in_pipe_form(text: str) -> str:
@@ -252,17 +246,17 @@ def _in_pipe_form(text: str) -> str:
     return text
 
 
-def _utterances(pieces: list[Any], role_of: dict[str, str]) -> tuple[Message, ...]:
+def _utterances(pieces: list[Any], role_of: dict[str, str]) -> tuple[Said, ...]:
     return tuple(_utterance(number, piece, role_of) for number, piece in enumerate(pieces, start=1))
 
 
-def _utterance(number: int, piece: Any, role_of: dict[str, str]) -> Message:
+def _utterance(number: int, piece: Any, role_of: dict[str, str]) -> Said:
     if not isinstance(piece, dict) or piece.get("speaker") not in list(role_of):
         raise BadLine(f"utterance {number} has no speaker of {' or '.join(role_of)}")
     text = piece.get("text")
     if not isinstance(text, str) or not text.strip():
         raise BadLine(f"utterance {number} has no text")
-    return Message(role_of[piece["speaker"]], text)
+    return role_of[piece["speaker"]], text
 
 
 def _persona(line: dict[str, Any]) -> Persona | None:
@@ -289,7 +283,7 @@ def _text(fields: dict[str, Any], name: str) -> str:
     return value
 
 
-def _not_empty(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def _not_empty(messages: tuple[Said, ...]) -> tuple[Said, ...]:
     if not messages:
         raise BadLine("has no messages")
     return messages

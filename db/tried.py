@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from db import history
-from db.dialogue_rows import Origin, insert_records
+from db.dialogue_rows import Origin, batch_of, insert_batch, row_of
 from db.dialogues import Dialogue
-from db.formats import Record, written
+from db.formats import Record
 from db.people import Person, authorize
 from db.store import Cursor, Store, now, rows_of
 from pipeline.turns import Message
@@ -56,14 +56,13 @@ def tried_by(dialogue: Dialogue) -> dict[str, Any] | None:
 
 def _keep(cursor: Cursor, actor: Person, talk: Talk) -> str:
     who = authorize(cursor, actor, "try_model")
-    record = _record(talk, who)
-    as_written = written(record)
-    dialogue_id = f"tried-{as_written.content_hash[:12]}"
+    row = row_of(_record(talk, who))
+    dialogue_id = f"tried-{row.content_hash[:12]}"
     if rows_of(cursor, "SELECT 1 FROM dialogues WHERE dialogue_id = ?", [dialogue_id]):
         return dialogue_id
     is_run = rows_of(cursor, "SELECT 1 FROM runs WHERE run_id = ?", [talk.model])
     origin = Origin(talk.model if is_run else SOURCE, dialogue_id, now())
-    insert_records(cursor, {dialogue_id: (record._replace(dialogue_id=dialogue_id), as_written)}, origin)
+    insert_batch(cursor, batch_of([row]), [dialogue_id], origin)
     history.record(cursor, who, "reply_sent", "dialogue", dialogue_id, {"model": talk.model})
     return dialogue_id
 
@@ -80,7 +79,7 @@ def _record(talk: Talk, who: Person) -> Record:
         emotion=talk.emotion,
         source_emotion="",
         situation=talk.situation,
-        messages=talk.messages,
+        messages=tuple((message.role, message.content) for message in talk.messages),
         extra={"tried": told},
     )
 

@@ -63,7 +63,7 @@ def test_what_somebody_said_is_in_no_log_and_no_message(
     file.write_text(json.dumps(LINE) + "\n" + f'{{"messages": "{SAID}"}}\n{{"x": "{SAID}"\n')
     assert main(["import", str(file), "--home", str(tmp_path / "home")]) == 0
     with monkeypatch.context() as patched:
-        patched.setattr(exchange, "_unknown", lambda *_: (_ for _ in ()).throw(ValueError(f"no {SAID} expected")))
+        patched.setattr(exchange, "_places", lambda *_: (_ for _ in ()).throw(ValueError(f"no {SAID} expected")))
         assert main(["import", str(file), "--home", str(tmp_path / "home")]) == 3
     assert main(["check", "--home", str(tmp_path / "home")]) == 0
     told = capsys.readouterr()
