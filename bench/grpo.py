@@ -43,6 +43,7 @@ from transformers.utils.logging import disable_progress_bar
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from bench.trl_step import serve
+from pipeline.checks.prompts import rows_needed
 from pipeline.collector import look_less_often
 from pipeline.configs import GrpoConfig, resolve
 from pipeline.endpoints import endpoint
@@ -133,7 +134,7 @@ def bare(home: Path, model: str, steps: int, seed: int) -> Timed:
     run, config = laid_out(home, model, steps, seed, PLAIN)
     loaded = load_model(model, home)
     build = data.grpo_row(loaded.tokenizer, 2000, gold_needed=True)
-    rows = data.select(run.inputs(), build, data.rows_needed(config), seed).rows
+    rows = data.select(run.inputs(), build, rows_needed(config), seed).rows
     args = grpo.arguments(run, config, steps)
     args.save_strategy = "no"
     clock = Clock()

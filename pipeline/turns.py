@@ -6,6 +6,7 @@ emotion, situation, messages (a JSON list of {role, content}).
 
 import hashlib
 import json
+import random
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -61,6 +62,13 @@ def turns_of(inputs: pd.DataFrame) -> Iterator[Turn]:
                 history = tuple(m for m in messages[:position] if m.role != "system")
                 yield Turn(row.dialogue_id, index, person, situation, history, message.content, emotion)
                 index += 1
+
+
+def shuffled(inputs: pd.DataFrame, seed: int) -> Iterator[Turn]:
+    """Every assistant turn once, in an order that depends on `seed` alone."""
+    turns = list(turns_of(inputs))
+    random.Random(seed).shuffle(turns)
+    yield from turns
 
 
 def spread(turns: Sequence[Turn], most: int) -> list[Turn]:

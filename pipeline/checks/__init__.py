@@ -1,8 +1,9 @@
 """What is looked at before a training starts, as one list: name, ok | warn | fail, and one line that says why.
 
 `light_checks` need no model, no network and no torch, so a form can show them while it is filled in. `judge_check`
-(pipeline.checks.judge) asks the judge a real question and times it. `prompts_check` (pipeline.train.fit) needs the
-model's tokenizer; it is made by `python -m pipeline grpo --check`, and by the job before it loads the weights.
+(pipeline.checks.judge) asks the judge a real question and times it. `prompts_estimate` (pipeline.checks.prompts) counts
+some prompts with the tokenizer's file alone; `prompts_check` (pipeline.train.fit) counts them exactly, for
+`python -m pipeline grpo --check`, and for the job before it loads the weights.
 A training with a check that fails does not start; one that warns does.
 """
 

@@ -72,7 +72,7 @@ def needs(config: TrainingConfig, shape: Shape) -> Needs:
 
 def shape_of(name: str, home: Path) -> Shape | None:
     """The model's shape by its files; None where these are not on this machine yet."""
-    folder = _folder(name, home)
+    folder = folder_of(name, home)
     if folder is None or not (folder / "config.json").is_file():
         return None
     config = _json(folder / "config.json")
@@ -133,12 +133,12 @@ def _adapter(rank: int, shape: Shape) -> int:
     return rank * shape.layers * (8 * shape.hidden + 3 * (shape.hidden + shape.between))
 
 
-def _folder(name: str, home: Path) -> Path | None:
+def folder_of(name: str, home: Path) -> Path | None:
     """Where a model's files are, as far as that can be told without loading anything."""
     hub = Path.home() / ".cache" / "huggingface" / "hub" / f"models--{name.replace('/', '--')}"
     places = [home / "models" / name, home / "runs" / name / "model", Path(name), *sorted(hub.glob("snapshots/*"))]
     found = next((p for p in places if name and ((p / "config.json").is_file() or is_adapter(p))), None)
-    return _folder(root_of(found), home) if found and is_adapter(found) else found
+    return folder_of(root_of(found), home) if found and is_adapter(found) else found
 
 
 def _weights(file: Path) -> int:

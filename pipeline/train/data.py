@@ -3,7 +3,6 @@
 Only as many turns as a run can use are looked at, so a start takes as long on twenty thousand dialogues as on twenty.
 """
 
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,13 +10,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
-from pipeline.configs import GrpoConfig, TrainingConfig
+from pipeline.configs import TrainingConfig
 from pipeline.emotions import GROUP_OF
 from pipeline.holdout import Parts
 from pipeline.prompts import assistant_messages, pipe_form
 from pipeline.rundir import RunDir
 from pipeline.spans import fault
-from pipeline.turns import Message, Turn, turns_of
+from pipeline.turns import Message, Turn, shuffled
 from rubrics.errors import UserError
 
 Chat = list[dict[str, str]]
@@ -55,7 +54,7 @@ def select(inputs: pd.DataFrame, build: Build, need: int | None, seed: int) -> S
     rows: list[Row] = []
     skipped: Counter[str] = Counter()
     longest = 0
-    for turn in shuffled_turns(inputs, seed):
+    for turn in shuffled(inputs, seed):
         row = build(turn)
         if isinstance(row, Left):
             skipped[row.reason] += 1
@@ -82,22 +81,9 @@ def refuse_too_long(selection: Selection, config: TrainingConfig, room: int) -> 
         )
 
 
-def rows_needed(config: TrainingConfig) -> int | None:
-    """How many rows the run can use at most; None where it goes over all of them."""
-    group = config.num_generations if isinstance(config, GrpoConfig) else 1
-    return config.max_steps * config.batch_size // group or None
-
-
 def steps_of(config: TrainingConfig, an_epoch: float) -> int:
     """Optimiser steps of the run: as asked, or as many as its epochs take at `an_epoch` steps each."""
     return config.max_steps or max(1, round(config.epochs * an_epoch))
-
-
-def shuffled_turns(inputs: pd.DataFrame, seed: int) -> Iterator[Turn]:
-    """Every assistant turn once, in an order that depends on `seed` alone."""
-    turns = list(turns_of(inputs))
-    random.Random(seed).shuffle(turns)
-    yield from turns
 
 
 def tell(run: RunDir, selection: Selection, parts: Parts) -> None:

@@ -6,14 +6,13 @@ from transformers import AutoConfig, AutoTokenizer
 
 from pipeline.adapters import root_of
 from pipeline.checks import Check, Plan, failing, light_checks
+from pipeline.checks.prompts import NAME, room_of, rows_needed
 from pipeline.configs import GrpoConfig, SftConfig, TrainingConfig
 from pipeline.holdout import hold_out
 from pipeline.rundir import RunDir
 from pipeline.train import data
 from pipeline.train.models import find_model, markers_as_text
 from rubrics.errors import UserError
-
-NAME = "Prompts"
 
 
 def prompts_check(plan: Plan) -> Check:
@@ -28,7 +27,7 @@ def prompts_check(plan: Plan) -> Check:
         grpo = isinstance(config, GrpoConfig)
         build = data.grpo_row(tokenizer, room, gold) if grpo else data.sft_row(tokenizer, room)
         train = hold_out(plan.inputs, config, plan.seed).train
-        return told(data.select(train, build, data.rows_needed(config), plan.seed), config, room)
+        return told(data.select(train, build, rows_needed(config), plan.seed), config, room)
     except (UserError, OSError, ValueError) as error:
         return Check(NAME, "fail", " ".join(str(error).split()))
 
@@ -45,14 +44,6 @@ def begin(run: RunDir, plan: Plan) -> list[Check]:
 def tell(run: RunDir, checks: Sequence[Check]) -> None:
     """The list as an event."""
     run.append_event("checks", checks=[check._asdict() for check in checks])
-
-
-def room_of(config: TrainingConfig, context: int) -> int:
-    """Tokens that an example (SFT) or a prompt (GRPO) may have."""
-    if isinstance(config, SftConfig):
-        return min(config.max_length, context)
-    room = context - config.max_completion_length if isinstance(config, GrpoConfig) else context
-    return min(room, config.max_prompt or room)
 
 
 def told(chosen: data.Selection, config: TrainingConfig, room: int) -> Check:

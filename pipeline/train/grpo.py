@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig as TrlConfig
 
 from pipeline.checks import Check, plan_of
+from pipeline.checks.prompts import room_of, rows_needed
 from pipeline.configs import GrpoConfig
 from pipeline.embedded import connect
 from pipeline.endpoint_check import ready
@@ -196,9 +197,9 @@ def _looking_on(staged: Staged, keeper: Keeper) -> list[TrainerCallback]:
 def _prompts(staged: Staged, parts: Parts, checks: list[Check]) -> tuple[Dataset, int]:
     """Prompts, none longer than the model's context leaves beside the answer, and how many steps go over them."""
     run, config, loaded = staged.run, staged.config, staged.loaded
-    room = fit.room_of(config, loaded.model.config.get_text_config().max_position_embeddings)
+    room = room_of(config, loaded.model.config.get_text_config().max_position_embeddings)
     build = data.grpo_row(loaded.tokenizer, room, gold_needed=staged.rubric.reward.emotion > 0)
-    chosen = data.select(parts.train, build, data.rows_needed(config), run.request().seed)
+    chosen = data.select(parts.train, build, rows_needed(config), run.request().seed)
     data.tell(run, chosen, parts)
     fit.tell(run, [*checks, fit.told(chosen, config, room)])
     data.refuse_too_long(chosen, config, room)

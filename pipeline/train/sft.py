@@ -8,6 +8,7 @@ from trl.trainer.sft_config import SFTConfig as TrlConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from pipeline.checks import plan_of
+from pipeline.checks.prompts import room_of, rows_needed
 from pipeline.configs import SftConfig
 from pipeline.holdout import Parts, hold_out
 from pipeline.rundir import RunDir
@@ -33,9 +34,9 @@ def run(run: RunDir, home: Path) -> None:
     checks = fit.begin(run, plan_of(run, home, config))
     loaded = load_together(config.model, home)
     seed, parts = run.request().seed, hold_out(run.inputs(), config, run.request().seed)
-    room = fit.room_of(config, loaded.model.config.get_text_config().max_position_embeddings)
+    room = room_of(config, loaded.model.config.get_text_config().max_position_embeddings)
     build = data.sft_row(loaded.tokenizer, room)
-    chosen = data.select(parts.train, build, data.rows_needed(config), seed)
+    chosen = data.select(parts.train, build, rows_needed(config), seed)
     data.tell(run, chosen, parts)
     fit.tell(run, [*checks, fit.told(chosen, config, room)])
     data.refuse_too_long(chosen, config, room)

@@ -15,14 +15,14 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipeline import checks
 from pipeline.__main__ import main
-from pipeline.checks import Plan, light_checks, size
+from pipeline.checks import Plan, light_checks, prompts, size
 from pipeline.checks.judge import Took, estimate, judge_check
 from pipeline.checks.size import Memory, needs, shape_of
 from pipeline.configs import CONFIGS, GrpoConfig, SftConfig, resolve
 from pipeline.endpoints import Endpoint
 from pipeline.gate import GatePass
 from pipeline.rundir import RubricRef
-from pipeline.train import grpo, sft
+from pipeline.train import fit, grpo, sft
 from pipeline.train.looks import can_look
 from pipeline.train.models import find_model
 from rubrics.errors import UserError
@@ -305,3 +305,55 @@ def test_a_form_can_look_without_loading_torch() -> None:
         "import sys, pipeline.checks.judge, pipeline.presets; sys.exit(any(m in sys.modules for m in ('torch', 'trl')))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+def of_stage(stage: str, home: Path, inputs: pd.DataFrame, **config: Any) -> Plan:
+    if stage == "grpo":
+        return plan(home, inputs, **config)
+    return Plan(home, SftConfig.model_validate({"model": "tiny"} | config), inputs)
+
+
+@pytest.mark.parametrize("stage", ["sft", "grpo"])
+def test_the_estimate_of_prompts_holds_beside_the_exact_count(tmp_path: Path, judge: LoopbackJudge, stage: str) -> None:
+    """The exact one is transformers' own, with the chat template; ours may only lack some tokens a message."""
+    find_model("tiny", tmp_path)
+    rows = [dialogue(n, 2) | {"situation": "words " * 400 * (n % 3)} for n in range(9)]
+    for room in (4000, 1000, 400):
+        limit = {"max_length": room} if stage == "sft" else {"max_prompt": room}
+        asked = of_stage(stage, tmp_path, pd.DataFrame(rows), max_steps=100, **limit)
+        estimate, exact = prompts.prompts_estimate(asked), fit.prompts_check(asked)
+        assert estimate.level == exact.level, (room, estimate, exact)
+        if exact.level == "fail" and "do not fit" in exact.told:
+            ours = int(re.findall(r"the longest has ([\d,]+)", estimate.told)[0].replace(",", ""))
+            theirs = int(re.findall(r"the longest has (\d+)", exact.told)[0])
+            assert 0 <= theirs - ours <= 60
+            assert estimate.told.split(" of ")[0].split()[0] == exact.told.split()[0], "as many do not fit"
+
+
+def test_turns_that_do_not_fit_bar_the_start_unless_they_are_left_out(tmp_path: Path, judge: LoopbackJudge) -> None:
+    find_model("tiny", tmp_path)
+    rows = pd.DataFrame([dialogue(n) | {"situation": "words " * 900 * (n % 2)} for n in range(40)])
+    refused = prompts.prompts_estimate(plan(tmp_path, rows, max_prompt=800, max_steps=500))
+    left = prompts.prompts_estimate(plan(tmp_path, rows, max_prompt=800, max_steps=500, too_long="leave_out"))
+    assert (refused.level, left.level) == ("fail", "warn")
+    assert "do not fit in 800 tokens" in refused.told
+    assert left.told.endswith("they are left out")
+    few = prompts.prompts_estimate(plan(tmp_path, rows, max_prompt=800, max_steps=1, too_long="leave_out"))
+    assert "of the first 100" not in few.told, "only the turns that the run takes are looked at"
+
+
+def test_prompts_are_counted_later_where_no_tokenizer_is(tmp_path: Path, judge: LoopbackJudge) -> None:
+    asked = plan(tmp_path)
+    told = prompts.prompts_estimate(asked)
+    assert (told.level, "not on this machine yet" in told.told) == ("warn", True)
+    find_model("tiny", tmp_path)
+    assert prompts.prompts_estimate(asked).level == "ok"
+    (tmp_path / "models" / "tiny" / "tokenizer.json").write_text("{")
+    spoilt = prompts.prompts_estimate(asked)
+    assert (spoilt.level, "tokenizer.json cannot be read" in spoilt.told) == ("warn", True)
+
+
+def test_what_no_run_can_use_bars_the_start(tmp_path: Path) -> None:
+    find_model("tiny", tmp_path)
+    rows = pd.DataFrame([dialogue(n, answers=["No spans.", "None."]) for n in range(3)])
+    assert "not one turn can be used" in prompts.prompts_estimate(of_stage("sft", tmp_path, rows)).told

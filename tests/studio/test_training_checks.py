@@ -75,5 +75,6 @@ def test_fine_tuning_needs_no_judge(app: AppTest, sign_in: SignIn, store: Store)
     at = opened(app, sign_in, PAGE, "ravi", start="sft")
     assert "**Dialogues** (well): 20 with" in lines(at)
     assert "**Validation** (to know): nobody is held out" in lines(at)
+    assert "**Prompts** (to know): the job counts them when it starts" in lines(at)
     assert "ask_judge" not in {button.key for button in at.button}
     assert not at.button(key="submit_run").disabled

@@ -11,6 +11,7 @@ from db.rubric_versions import Version
 from db.store import Store
 from pipeline.checks import Check, Plan, light_checks
 from pipeline.checks.judge import judge_check
+from pipeline.checks.prompts import prompts_estimate
 from pipeline.configs import CONFIGS, TrainingConfig, resolve
 from pipeline.endpoints import endpoint
 from pipeline.rundir import Stage
@@ -90,7 +91,7 @@ def _made(plan: Plan, ids: Sequence[str]) -> list[Check]:
     key = _key(plan, ids)
     if (made := st.session_state.get(_KEPT)) and made[0] == key:
         return list(made[1])
-    found = light_checks(plan)
+    found = [*light_checks(plan), prompts_estimate(plan)]
     _remember(_KEPT, key, found)
     return found
 
