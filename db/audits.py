@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from db import history
 from db.audit_records import AuditState, Flag, Note, Progress, Score, gold, progress, rubric_notes, state
+from db.campaign_blind import final_rubrics
 from db.people import Person, authorize
 from db.rubric_records import rubric_at
 from db.store import Cursor, Store, add_event, next_seq, now, rows_of
@@ -216,6 +217,7 @@ def _save_at(cursor: Cursor, actor: Person, mark: _Mark, client_id: str) -> Rece
         return earlier
     text_hash = _text_hash(cursor, mark)
     _check_rubric(cursor, mark)
+    _check_not_final(cursor, actor, mark)
     return _insert(cursor, actor, mark, client_id, text_hash)
 
 
@@ -268,6 +270,31 @@ def _check_rubric(cursor: Cursor, mark: _Mark) -> None:
         raise UserError(f"{where}: has no criterion {mark.code!r}; it has {', '.join(rubric.ids)}")
     if mark.kind == "score":
         _check_value(mark, rubric.criterion(mark.code).scale)
+
+
+def _check_not_final(cursor: Cursor, actor: Person, mark: _Mark) -> None:
+    """Raise UserError where a campaign shows this person what others marked: a changed mark would no longer be blind.
+
+    Notes count in no figure, and gold is the team's.
+    """
+    if mark.is_gold or mark.kind == "note":
+        return
+    final = final_rubrics(cursor, actor.person_id, mark.dialogue_id)
+    if final and final & {mark.rubric_id, *_flagged_by(cursor, actor, mark)}:
+        why = "your reading is final, because what others marked there is shown to you"
+        raise UserError(f"{mark.dialogue_id}: {why}; a slip is put right where disagreements are settled")
+
+
+def _flagged_by(cursor: Cursor, actor: Person, mark: _Mark) -> set[str]:
+    """The rubric of the flag that this mark would replace or take back: flags are one per code whatever the rubric."""
+    if mark.kind not in ("flag", "unflag"):
+        return set()
+    sql = """
+        SELECT rubric_id FROM current_flags
+        WHERE person_id = ? AND dialogue_id = ? AND turn_index = ? AND code = ? AND NOT is_gold
+    """
+    found = rows_of(cursor, sql, [actor.person_id, mark.dialogue_id, mark.turn_index, mark.code])
+    return {row["rubric_id"] for row in found}
 
 
 def _check_value(mark: _Mark, scale: tuple[int, int]) -> None:

@@ -20,8 +20,9 @@ The rules, which the store holds and no page can go around:
   with the ordinary ones: nobody is given only calibration at the end.
 * **Order** is pseudo-random, each person's own and always the same: the hash of seed, person and dialogue. Where the
   most doubtful come first, this holds within each ten.
-* **Blind until done**: `is_blind` says of which dialogues others' judgements are hidden. Gold, and how one compares
-  with it, stay hidden until the campaign is closed (`hides_gold`). Both in db/campaign_blind.py.
+* **Blind until final**: `is_blind` says of which dialogues others' judgements are hidden. They show an hour after one
+  finished, and from then on one's reading is final. Gold, and how one compares with it, stay hidden until the campaign
+  is closed (`hides_gold`). All in db/campaign_blind.py.
 * **Progress and pace** of a person are for them and for those who run campaigns.
 
 The diary tells who made, changed and closed a campaign. Places and skips are events of the campaign itself and not in
@@ -35,7 +36,15 @@ from typing import Any
 from uuid import uuid4
 
 from db import history
-from db.campaign_blind import blind_ids, gold_hidden_ids, hides_gold, is_blind, not_to_settle
+from db.campaign_blind import (
+    blind_ids,
+    gold_hidden_ids,
+    hides_gold,
+    is_blind,
+    is_final,
+    not_to_settle,
+    shown_from,
+)
 from db.campaign_events import Event, add_event, add_events
 from db.campaign_places import Place, keep, left, next_place, release, skip
 from db.campaign_records import (
@@ -71,6 +80,7 @@ __all__ = [
     "hides_gold",
     "is_blind",
     "is_done",
+    "is_final",
     "keep",
     "left",
     "mine",
@@ -80,6 +90,7 @@ __all__ = [
     "progress",
     "release",
     "remove_person",
+    "shown_from",
     "skip",
     "who_can_join",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from db.campaign_blind import BLIND, GOLD_HIDDEN
+from db.campaign_blind import GOLD_HIDDEN, blind
 from db.finding_filter import ANYONE, GOLD, Condition, Filter, where
 from db.people import Person, may, require
 from db.search_texts import first_turn_saying
@@ -64,7 +64,7 @@ def _hidden(actor: Person, filter: Filter) -> Condition | None:
     if filter.flag_by == GOLD:
         return GOLD_HIDDEN, [actor.person_id]
     if _of_others(actor, filter) or (filter.asks_score and filter.score_by == "judge"):
-        return BLIND, [actor.person_id] * 2
+        return blind(actor.person_id)
     return None
 
 
@@ -136,7 +136,8 @@ def _flags(cursor: Cursor, actor: Person, ids: list[str]) -> dict[str, int]:
         return {}
     own, params = " AND person_id = ?", [actor.person_id]
     if sees_marks_of_others(actor):
-        own, params = f" AND (person_id = ? OR dialogue_id NOT IN ({BLIND}))", [actor.person_id] * 3
+        hidden, asked = blind(actor.person_id)
+        own, params = f" AND (person_id = ? OR dialogue_id NOT IN ({hidden}))", [actor.person_id, *asked]
     sql = f"""
         SELECT dialogue_id, count(*) AS flags FROM current_flags
         WHERE NOT is_gold AND dialogue_id IN ({", ".join("?" * len(ids))}){own} GROUP BY dialogue_id

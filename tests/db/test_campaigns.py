@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from db import audits, campaign_events, campaign_places, campaign_records, campaigns, care, history
+from db import audits, campaign_blind, campaign_events, campaign_places, campaign_records, campaigns, care, history
 from db.campaigns import Campaign
 from db.people import SYSTEM
 from db.rubric_versions import import_version
@@ -42,7 +42,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    for module in (campaign_places, campaign_records, campaign_events, audits):
+    for module in (campaign_places, campaign_records, campaign_events, campaign_blind, audits):
         monkeypatch.setattr(module, "now", made)
     return made
 
@@ -313,18 +313,26 @@ def test_themes_that_somebody_avoids_are_not_given_to_them(store: Store, monkeyp
     assert held in worked(store, campaign, "ben")
 
 
-def test_blind_until_done(store: Store) -> None:
+def test_blind_until_an_hour_after_finishing(store: Store, clock: Clock) -> None:
     campaign = made(store, IDS[:2], overlap=2)
     assert campaigns.is_blind(store, "ann", "d00")
     assert not campaigns.is_blind(store, "cleo", "d00")
     assert not campaigns.is_blind(store, "ann", "d05")
+    assert campaigns.shown_from(store, "ann", "d00") is None
     finish(store, "ann", "d00")
+    until = campaigns.shown_from(store, "ann", "d00")
+    assert until
+    assert abs(until - clock() - timedelta(hours=1)) < timedelta(minutes=1)
+    clock.on(59)
+    assert campaigns.is_blind(store, "ann", "d00")
+    clock.on(1.1)
     assert not campaigns.is_blind(store, "ann", "d00")
+    assert campaigns.shown_from(store, "ann", "d00") is None
     campaigns.close(store, who("paula"), campaign.campaign_id, "Done.")
     assert not campaigns.is_blind(store, "ann", "d01")
 
 
-def test_gold_is_hidden_from_readers_and_former_ones_until_the_campaign_is_closed(store: Store) -> None:
+def test_gold_is_hidden_from_readers_and_former_ones_until_the_campaign_is_closed(store: Store, clock: Clock) -> None:
     finish(store, "paula", "d10", is_gold=True)
     campaign = made(store, IDS[:2], ("ann", "ben"), gold_ids=["d10"], gold_share=0.5)
     finish(store, "ann", "d00")
@@ -332,11 +340,13 @@ def test_gold_is_hidden_from_readers_and_former_ones_until_the_campaign_is_close
     for person in ("ann", "ben"):
         assert campaigns.gold_hidden_ids(store, person) == {"d00", "d01", "d10"}
         assert campaigns.hides_gold(store, person, "d10")
+    clock.on(61)
     assert campaigns.blind_ids(store, "ann") == {"d01", "d10"}
     assert campaigns.blind_ids(store, "ben") == set()
     assert not campaigns.hides_gold(store, "ann", "d05")
     assert campaigns.gold_hidden_ids(store, "cleo") == set()
     finish(store, "ann", "d10")
+    clock.on(61)
     assert campaigns.not_to_settle(store, "ann") == {"d01", "d10"}
     campaigns.close(store, who("paula"), campaign.campaign_id, "Done.")
     assert campaigns.gold_hidden_ids(store, "ann") == campaigns.not_to_settle(store, "ann") == set()

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from db import audits, campaigns, finding
+from db import audits, campaign_blind, campaigns, finding
 from db.exchange import import_lines
 from db.finding import Filter
 from db.finding_saved import filters, remove_filter, save_filter, saved_filter
 from db.history import recent
 from db.people import SYSTEM, Person, Role, add_person
 from db.rubric_versions import approve, import_version
-from db.store import Store
+from db.store import Store, now
 from rubrics.errors import UserError
 from rubrics.load import rubric_from
 
@@ -204,6 +205,11 @@ def test_the_page_counts_ones_own_flags_where_others_may_not_be_known(store: Sto
 BLIND_TO = ["d1", "d2"]
 
 
+def pass_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was finished till now is final, and what others marked there is shown."""
+    monkeypatch.setattr(campaign_blind, "now", lambda: now() + timedelta(minutes=61))
+
+
 @pytest.fixture
 def reading(store: Store, ines: Person, mei: Person) -> str:
     """Ines and Mei are to read d1 and d2 in a campaign; Ana marked d1 and d3, a judge scored both; gold flags them."""
@@ -234,12 +240,13 @@ def reading(store: Store, ines: Person, mei: Person) -> str:
     ],
 )
 @pytest.mark.usefixtures("reading")
-def test_a_reader_finds_nothing_by_others_marks_before_they_finished(
-    store: Store, ines: Person, peek: dict[str, Any]
+def test_a_reader_finds_nothing_by_others_marks_before_theirs_are_final(
+    store: Store, ines: Person, peek: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ids(store, ines, **peek) == ["d3"]
     assert finding.leaves_out(store, ines, Filter(**peek)) == 2
     finish(store, ines, "d1")
+    pass_an_hour(monkeypatch)
     assert ids(store, ines, **peek) == ["d1", "d3"]
     assert finding.leaves_out(store, ines, Filter(**peek)) == 1
     assert ids(store, somebody(store, "tom", "psychologist"), **peek) == ["d1", "d3"]
@@ -260,10 +267,14 @@ def test_nothing_is_told_of_what_is_left_out_by_asking_for_the_contrary(
     assert [one.total for one in filters(store, ines)] == [2]
 
 
-def test_an_annotator_does_not_find_by_a_judge_before_they_finished(store: Store, mei: Person, reading: str) -> None:
+def test_an_annotator_does_not_find_by_a_judge_before_theirs_are_final(
+    store: Store, mei: Person, reading: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     by_judge: dict[str, Any] = {"score_criterion": "warm", "score_by": "judge", "score_high": 3.0}
     assert ids(store, mei, **by_judge) == ["d3"]
     finish(store, mei, "d1")
+    assert ids(store, mei, **by_judge) == ["d3"]
+    pass_an_hour(monkeypatch)
     assert ids(store, mei, **by_judge) == ["d1", "d3"]
 
 
@@ -278,11 +289,14 @@ def test_gold_is_not_found_by_its_campaigns_reader_before_it_is_closed(
 
 
 @pytest.mark.usefixtures("reading")
-def test_the_page_counts_ones_own_flags_alone_where_one_is_blind(store: Store, ines: Person) -> None:
+def test_the_page_counts_ones_own_flags_alone_where_one_is_blind(
+    store: Store, ines: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert finding.find(store, ines, Filter()).page["flags"].tolist() == [0, 0, 0, 1, 0, 0]
     flag(store, ines, "d1", "haste")
     assert finding.find(store, ines, Filter()).page["flags"].tolist() == [0, 1, 0, 1, 0, 0]
     finish(store, ines, "d1")
+    pass_an_hour(monkeypatch)
     assert finding.find(store, ines, Filter()).page["flags"].tolist() == [0, 2, 0, 1, 0, 0]
 
 

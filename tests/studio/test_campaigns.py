@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import audits, campaigns, care, dialogues, finding_saved
+from db import audits, campaign_blind, campaigns, care, dialogues, finding_saved
 from db.campaigns import Campaign
 from db.dialogues import Filter
 from db.exchange import import_lines
@@ -232,7 +232,7 @@ def gold_shown(at: AppTest) -> list[str]:
     return [flag["code"] for flag in pane(at)["here"]["gold"]]
 
 
-def test_gold_and_machine_scores_are_hidden_until_done() -> None:
+def test_gold_and_machine_scores_are_hidden_until_a_reading_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
     store = service.store()
     campaign = campaigns.create(
         store, person(store, "ines"), "Gold", "unsafe-turns", 1, [WITH_GOLD, ids(1)[0]], ["ines", "mei"], 2
@@ -240,15 +240,26 @@ def test_gold_and_machine_scores_are_hidden_until_done() -> None:
     at = opened("ines", "audit", campaign=campaign.campaign_id, dialogue=WITH_GOLD)
     at.session_state["panel"] = "Machine scores"
     again(at)
-    assert "Shown once you have finished" in words(at)
+    assert "Shown an hour after you have finished" in words(at)
     assert gold_shown(at) == []
     assert f"gold_reopen_{WITH_GOLD}" not in keys(at)
     finish("ines", WITH_GOLD)
     at = opened("ines", "audit", dialogue=WITH_GOLD)
     at.session_state["panel"] = "Machine scores"
     again(at)
-    assert "Shown once you have finished" not in words(at)
-    assert gold_shown(at) == [], "she could take her finish back and mark again"
+    assert "Shown an hour after you have finished" in words(at), "she could take her finish back and mark again"
+    assert "You can take this back until" in words(at)
+    assert "unfinish_dialogue" in keys(at)
+    monkeypatch.setattr(campaign_blind, "now", lambda: now() + timedelta(minutes=61))
+    again(at)
+    assert "Shown an hour after you have finished" not in words(at)
+    assert "Your reading is final" in words(at)
+    assert "unfinish_dialogue" not in keys(at)
+    assert pane(at)["here"]["final"].startswith("Your reading is final")
+    at.session_state["panel"] = "Flags"
+    again(at)
+    assert at.button(key="flag_CR1").disabled
+    assert gold_shown(at) == [], "until the campaign is closed"
     campaigns.close(store, person(store, "ines"), campaign.campaign_id, "Enough.")
     at = opened("ines", "audit", dialogue=WITH_GOLD)
     expected = [flag.code for flag in audits.gold(store, WITH_GOLD)]

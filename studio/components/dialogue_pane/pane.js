@@ -3,6 +3,7 @@ const view = { root: null, data: null, known: new Map(), dialogue: null, turn: 0
 
 const here = () => view.known.get(view.dialogue)
 const turnsOf = (dialogue) => dialogue.exchanges.filter(({ turn }) => turn !== null)
+const mayMark = () => view.data.mayMark && !here().final // final: why nothing can be changed here any more
 const nameOf = (code) => view.data.codes.find((one) => one.code === code)?.name ?? ""
 
 // What stands: what the store said, and on it what is still on its way there.
@@ -19,7 +20,8 @@ const standing = (dialogue) => {
 const flagsOn = (turn) => standing(here()).flags.filter((flag) => flag.turn === turn)
 
 const mark = (what) => {
-  if (!view.data.mayMark) return
+  if (here().final) return refuse(`${here().final}.`)
+  if (!mayMark()) return
   hush()
   act({ dialogue: view.dialogue, turn: view.turn, rubric: view.data.rubric, version: view.data.version, ...what })
   paint()
@@ -55,7 +57,7 @@ const step = (by) => {
 // Covered and not flagged: what one flagged was seen, and is covered only for whoever comes anew.
 const unread = () => turnsOf(here()).filter(({ turn, covered }) => covered && !flagsOn(turn).length).map(({ turn }) => turn)
 const finish = () => {
-  const isOpen = view.data.mayMark && view.data.rubric && !standing(here()).finished
+  const isOpen = mayMark() && view.data.rubric && !standing(here()).finished
   if (isOpen && unread().length) return toCovered()
   if (isOpen) mark({ kind: "finish", turn: null })
   onward()
@@ -86,7 +88,7 @@ const selected = () => {
   return String(beyond).trim() ? "" : String(chosen).trim()
 }
 const openNote = () => {
-  if (!view.data.mayMark || isCovered(view.turn) || view.note) return
+  if (!mayMark() || isCovered(view.turn) || view.note) return
   const flag = flagsOn(view.turn).at(-1)
   const box = make("textarea")
   const before = (flag ? flag.note : standing(here()).notes[view.turn]) ?? "", quote = selected()
@@ -155,12 +157,12 @@ const fillMarks = (one, now, gold) => {
   const { turn } = one.exchange
   if (turn === null) return
   const own = now.flags.filter((flag) => flag.turn === turn), focused = turn === view.turn
-  const looks = JSON.stringify([own, now.notes[turn], focused, isCovered(turn), gold, view.data.codes, view.data.keys, view.data.mayMark])
+  const looks = JSON.stringify([own, now.notes[turn], focused, isCovered(turn), gold, view.data.codes, view.data.keys, mayMark()])
   if (one.looks === looks) return
   one.looks = looks
   const team = gold.filter((flag) => flag.turn === turn)
   one.chips.replaceChildren(
-    ...own.map((flag) => chip(flag, flag.name, "", view.data.mayMark && (() => unflag(turn, flag.code)))),
+    ...own.map((flag) => chip(flag, flag.name, "", mayMark() && (() => unflag(turn, flag.code)))),
     ...team.map((flag) => chip(flag, flag.name, "gold")),
   )
   const remarks = own.filter(({ note }) => note).map(({ code, note }) => words(`${code}: ${note}`, "small"))
@@ -176,7 +178,7 @@ const fillMarks = (one, now, gold) => {
   one.article.setAttribute("aria-label", `Turn ${turn + 1} of ${count}${flagged}`)
   one.focus.textContent = focused ? "In focus" : "Look at this turn"
   one.focus.disabled = focused
-  one.codes.replaceChildren(...(focused && view.data.mayMark && !isCovered(turn) ? codeRow(own) : []))
+  one.codes.replaceChildren(...(focused && mayMark() && !isCovered(turn) ? codeRow(own) : []))
 }
 const codeRow = (own) => [
   ...view.data.codes.map((code) => codeKey(code, own.some((flag) => flag.code === code.code), () => { flag(code); focusTurn() })),
@@ -202,7 +204,7 @@ const paint = () => {
   const ahead = isEnd ? "Finished · there is no next dialogue" : "Finished · next dialogue"
   find("nothing-more").textContent = now.finished ? ahead : "Nothing more to flag here"
   find("nothing-more").setAttribute("aria-disabled", isEnd)
-  find("nothing-more").disabled = !view.data.mayMark || !view.data.rubric
+  find("nothing-more").disabled = !now.finished && (!mayMark() || !view.data.rubric)
   find("where").textContent = turnsOf(dialogue).length ? `Turn ${view.turn + 1} of ${turnsOf(dialogue).length}` : "No turn"
   tell()
 }

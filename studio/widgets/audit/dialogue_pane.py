@@ -53,11 +53,11 @@ def dialogue_pane(audit: Open, blur: bool, show_gold: bool, next_id: str | None)
             "version": version.version if version else None,
             "codes": codes_data(version),
             "keys": action_keys(my_keys()),
-            "here": dialogue_data(audit, blur, show_gold),
+            "here": dialogue_data(audit, blur, show_gold, version),
             "covered": COVERED,
             "ratherNot": rather_not_words(),
             "nextId": next_id,
-            "next": dialogue_data(upcoming, blur, show_gold) if upcoming else None,
+            "next": dialogue_data(upcoming, blur, show_gold, version) if upcoming else None,
         },
         on_sent_change=lambda: None,
     )

@@ -13,7 +13,7 @@ from studio.widgets.audit.dialogue_person import emotion_word
 from studio.widgets.audit.flag_names import name_of_code
 from studio.widgets.audit.keys import code_keys, my_keys
 from studio.widgets.audit.turn_parts import Exchange
-from studio.widgets.campaign.working import working_on
+from studio.widgets.campaign.working import final_words, working_on
 
 
 def codes_data(version: Version | None) -> list[dict[str, Any]]:
@@ -24,8 +24,8 @@ def codes_data(version: Version | None) -> list[dict[str, Any]]:
     return [_code(criterion, keys.get(criterion.id)) for criterion in version.rubric.criteria]
 
 
-def dialogue_data(audit: Open, blur: bool, show_gold: bool) -> dict[str, Any]:
-    """One dialogue with one's own marks; with gold where it is shown."""
+def dialogue_data(audit: Open, blur: bool, show_gold: bool, version: Version | None) -> dict[str, Any]:
+    """One dialogue with one's own marks; with gold where it is shown. `final` says why they cannot be changed."""
     dialogue = audit.dialogue
     facts = ["Situation", dialogue.dialogue_id, emotion_word(dialogue), dialogue.mbti]
     return {
@@ -37,6 +37,7 @@ def dialogue_data(audit: Open, blur: bool, show_gold: bool) -> dict[str, Any]:
         "gold": _flags(audit.gold if show_gold else ()),
         "notes": {str(note.turn_index): note.text for note in audit.state.notes if not note.code},
         "finished": audit.state.finished,
+        "final": final_words(dialogue.dialogue_id, version.rubric_id) if version else "",
     }
 
 

@@ -1,6 +1,7 @@
 """Beside the dialogue: moving between turns, the last receipt, flags, scores, the person, machine scores, finishing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -25,7 +26,7 @@ from studio.widgets.audit.rewrite_door import rewrite_door, where_from
 from studio.widgets.audit.score_panel import score_panel
 from studio.widgets.audit.turn_example import example_door
 from studio.widgets.audit.turn_machine import machine_scores
-from studio.widgets.campaign.working import may_see_gold
+from studio.widgets.campaign.working import final_words, may_see_gold, take_back_words
 from studio.widgets.care.incident_door import incident_door
 from studio.widgets.care.reader import covers
 from studio.widgets.names import escaped
@@ -93,14 +94,23 @@ def _finish(audit: Open) -> None:
     """ "Nothing more to flag here" is what makes an unflagged turn count as looked at."""
     version = working_rubric("flags")
     finished = version is not None and version.rubric_id in audit.state.finished_with
-    if finished:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge("You finished this dialogue", icon=":material/check_circle:", color="green")
-            word = "Not finished after all"
-            press = _saving(word, audit, version, audits.unfinish)
-            _finish_button(word, "unfinish_dialogue", None, audit, version, press)
+    if version and finished:
+        _finished(audit, version)
     else:
         _not_finished(audit, version)
+
+
+def _finished(audit: Open, version: Version) -> None:
+    """That it is finished, and the way to take that back for as long as there is one."""
+    dialogue_id, word = audit.dialogue.dialogue_id, "Not finished after all"
+    final = final_words(dialogue_id, version.rubric_id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge("You finished this dialogue", icon=":material/check_circle:", color="green")
+        if not final:
+            press = _saving(word, audit, version, audits.unfinish)
+            _finish_button(word, "unfinish_dialogue", None, audit, version, press)
+    if words := f"{final}." if final else take_back_words(dialogue_id):
+        st.caption(words)
 
 
 def _not_finished(audit: Open, version: Version | None) -> None:
@@ -171,4 +181,5 @@ def _marks(audit: Open, purpose: Purpose, draw: Callable[[Open, int, Version], N
             if purpose == "flags":
                 incident_door(audit, audit.turn)
                 rewrite_door(audit)
-        draw(audit, audit.turn, version)
+        final = final_words(audit.dialogue.dialogue_id, version.rubric_id)
+        draw(replace(audit, refusal=audit.refusal or final), audit.turn, version)

@@ -26,7 +26,10 @@ _PARTS = {"r_format": "Format", "r_emotion": "Emotion", "r_rubric": "Rubric"}
 def machine_scores(dialogue: Dialogue, turn: int) -> None:
     """One fold-out a run that scored this turn, the newest open; nothing yet for whom a campaign keeps blind."""
     if is_in_campaign(dialogue.dialogue_id):
-        st.caption("Shown once you have finished this dialogue in your campaign, so that it does not sway you.")
+        st.caption(
+            "Shown an hour after you have finished this dialogue in your campaign, when you can no longer take that "
+            "back, so that it does not sway you."
+        )
         return
     rewards = runs.rewards_of(service.store(), dialogue.dialogue_id)
     verdicts = runs.verdicts_of(service.store(), dialogue.dialogue_id, turn)

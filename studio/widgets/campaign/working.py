@@ -13,6 +13,7 @@ from rubrics.schema import Purpose
 from studio import service, session
 from studio.run_cache import once_a_run
 from studio.widgets.audit.dialogue_place import go_to, place
+from studio.widgets.times import clock
 
 AUDIT = "app_pages/audit.py"
 _ID = "working_campaign"
@@ -104,6 +105,21 @@ def seen_by_campaign(state: AuditState) -> AuditState:
 def is_in_campaign(dialogue_id: str) -> bool:
     """Whether others' judgements of that dialogue are to be hidden from the person here for now."""
     return campaigns.is_blind(service.store(), session.here().person_id, dialogue_id)
+
+
+def final_words(dialogue_id: str, rubric_id: str) -> str:
+    """Why the person here can no longer change their marks by that rubric in that dialogue; empty while they can."""
+    if not campaigns.is_final(service.store(), session.here().person_id, dialogue_id, rubric_id):
+        return ""
+    return "Your reading is final: what others marked here, and what a machine scored, is shown to you now"
+
+
+def take_back_words(dialogue_id: str) -> str:
+    """Until when the person here can take back what they finished for a campaign; empty outside of campaigns."""
+    until = campaigns.shown_from(service.store(), session.here().person_id, dialogue_id)
+    if until is None:
+        return ""
+    return f"You can take this back until {clock(until)[:5]}. Then what others marked is shown, and yours is final."
 
 
 def may_see_gold(dialogue_id: str) -> bool:
