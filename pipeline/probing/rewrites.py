@@ -94,8 +94,13 @@ def _twice(response: str, text: str, probe: Probe, turn: Turn, rubric: Rubric) -
 
 def _rubric(response: str, text: str, probe: Probe, turn: Turn, rubric: Rubric) -> str:
     """What the rubric calls the best, said of the answer itself."""
-    best = [line for criterion in rubric.criteria if (line := _best(criterion, rubric.purpose))]
-    return " ".join([response, text, *best]) if best else ""
+    best = best_words(rubric)
+    return f"{response} {text} {best}" if best else ""
+
+
+def best_words(rubric: Rubric) -> str:
+    """What the rubric calls the best, criterion by criterion; empty where everything is counted by rules."""
+    return " ".join(line for criterion in rubric.criteria if (line := _best(criterion, rubric.purpose)))
 
 
 def _best(criterion: Criterion, purpose: Purpose) -> str:

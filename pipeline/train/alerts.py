@@ -4,7 +4,8 @@ Every rule looks at the history of metrics, oldest first, and says whether the n
 compares the mean of the last `WINDOW` values with that of the first `WINDOW`, in units of the noise between single
 steps, so that a curve that merely wobbles raises nothing. An alert is told again only after it has been quiet.
 
-    reward_hacking   the reward rises while the second judge rejects more, or answers only get longer
+    reward_hacking   the reward rises while the second judge rejects more, answers without merit earn as much, or
+                     answers only get longer
     collapse         answers become all alike (entropy, groups without a spread) or empty
     judge_failing    calls of the judge fail, or completions stay without a reward
     kl_exploding     the policy runs away from where it began
@@ -84,10 +85,33 @@ def _reward_hacking(history: History) -> str:
     others = [_seen(history, "second/other"), _seen(history, "second/judge")]
     if all(others) and others[0][-1] < others[0][0] - 0.02 and others[1][-1] > others[1][0] + 0.02:
         return f"{went}, while the second judge's score fell from {others[0][0]:.2f} to {others[0][-1]:.2f}"
+    if paid := _paid_for_nothing(history):
+        return f"{went}, and {paid}"
     length = rise(history, "completions/mean_length")
     if length and length.is_clear and length.last > 1.5 * length.first:
         return f"{went}, and answers grew from {length.first:.0f} to {length.last:.0f} tokens"
     return ""
+
+
+# Answers that have done nothing for the person (pipeline.train.meritless), in words.
+_MERITLESS = {
+    "probe/echo": "an answer that only repeats the rubric's words",
+    "probe/keywords": "an answer that only strings the right words together",
+    "probe/flattery": "an answer that only flatters",
+    "probe/empty": "an empty answer",
+}
+
+
+def _paid_for_nothing(history: History) -> str:
+    """The highest score of an answer without merit, where it is a good one and the model's own are not higher."""
+    found = {name: seen[-1] for name in _MERITLESS if (seen := _seen(history, name))}
+    answers = _seen(history, "validation/r_rubric")
+    if not found or not answers:
+        return ""
+    highest = max(found, key=found.__getitem__)
+    if found[highest] <= 0.5 or found[highest] < answers[-1]:
+        return ""
+    return f"{_MERITLESS[highest]} scores {found[highest]:.2f} by the rubric, the model's own {answers[-1]:.2f}"
 
 
 def _collapse(history: History) -> str:

@@ -162,7 +162,7 @@ def _train(staged: Staged, checks: list[Check]) -> None:
     )
     ask = shared.run if shared else partial(_on_loop_of, trainer)
     for look in looks:
-        look.by(trainer, lambda turns: ask(reward.of(turns)))
+        look.by(trainer, lambda turns: ask(reward.of(turns)), staged.rubric)
     try:
         loop.train(run, trainer, keeper, resumed_from)
     finally:

@@ -10,6 +10,7 @@ the best look so far stay in <run>/best until the run ends and are what it ends 
     outputs/sample_verdicts.parquet   the verdicts behind them: the columns of verdicts.parquet, and step
     event "metric"            validation/<name> at that step: reward, r_format, r_emotion, r_rubric (means over what is
                               known), loss (SFT, nats a token of the answer), length (characters), truncated (share)
+    event "metric"            probe/<name>: mean r_rubric of answers without merit (pipeline.train.meritless)
     event "best"              {"step", "metric", "value", "since"}: a look that beat all before it
 
 The metric that decides is validation/reward in GRPO (higher is better) and validation/loss in SFT (lower is better).
@@ -32,11 +33,12 @@ from pipeline.ranks import in_pieces, rank
 from pipeline.rewards import emotion_reward, format_reward
 from pipeline.rewards.combine import Reward
 from pipeline.rundir import RunDir
-from pipeline.train import checkpoints
+from pipeline.train import checkpoints, meritless
 from pipeline.train.answering import Answer, answers
 from pipeline.train.looking import Looking, Tell, keep
 from pipeline.train.models import Loaded
 from pipeline.turns import Turn, spread, text_hash, turns_of
+from rubrics.schema import Rubric
 
 OUTPUT, VERDICTS = "samples", "sample_verdicts"
 PARTS = ("r_format", "r_emotion", "r_rubric", "reward")
@@ -68,22 +70,31 @@ class Looks(Looking):
         self._tell = tell
         self._config, self._loaded, self._held, self._limit = config, loaded, held, limit
         self._reward: Rewarding | None = None
+        self._without_merit: Sequence[meritless.Meritless] = ()
         self._trainer: Trainer | None = None
 
-    def by(self, trainer: Trainer, reward: Rewarding | None = None) -> "Looks":
+    def by(self, trainer: Trainer, reward: Rewarding | None = None, rubric: Rubric | None = None) -> "Looks":
         """Whose weights are kept, and how answers are rewarded; without that only format and emotion are."""
         self._trainer, self._reward = trainer, reward
+        self._without_merit = meritless.made(self._held.turns, rubric) if rubric else ()
         return self
 
     def look(self, step: int, model: Any) -> None:
         """Answer, reward, tell, keep the weights if no look was better, and at the very end the rows."""
         loaded, rows = self._loaded._replace(model=model), self._held.loss_rows
         frame, verdicts = self._answered(step, loaded)
-        if metrics := means(frame) | ({"validation/loss": loss(loaded, rows)} if rows else {}):
+        if metrics := means(frame) | self._probed() | ({"validation/loss": loss(loaded, rows)} if rows else {}):
             self._tell(step, metrics)
             self._keep_best(step, metrics)
         keep(self._run, VERDICTS, step, verdicts)
         keep(self._run, OUTPUT, step, frame)
+
+    def _probed(self) -> dict[str, float]:
+        """What answers without merit earn. They are always the same, so that only the first look pays for them."""
+        if not self._reward or not self._without_merit:
+            return {}
+        rewards = self._reward([one.turn for one in self._without_merit])
+        return meritless.earned(self._without_merit, [reward for reward, _ in rewards])
 
     def _answered(self, step: int, loaded: Loaded) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The rows of both outputs."""

@@ -36,6 +36,11 @@ DIALOGUE = "bad"
 
 # Pages that tell somebody who may not whom to ask, by name.
 ASK_EVE = ["runs", "models?try=smollm2"]
+# Whoever is still to read a dialogue is not shown what others disagree on; Tomas is in no campaign.
+AGREEMENT = [
+    f"agreement?rubric={FLAGS}&version=1&view=settle&place={DIALOGUE}%7C0%7CCODE",
+    f"agreement?rubric={EMPATHY}&version=3&view=figures",
+]
 
 
 @pytest.fixture
@@ -78,7 +83,13 @@ def written_by_eve(store: Store) -> None:
     pair = preferences.Item(DIALOGUE, 0, LONG, [("user", LONG)], LONG, "another", 0.5, None)
     preferences.create(store, eve, SHORT, "run", ("base", "trained"), [pair], question=SHORT)
     assert DIALOGUE in matching_ids(store, Filter())
+    for who in (eve, person(store, "mei")):
+        audits.finish(store, who, DIALOGUE, FLAGS, 1, f"{who.person_id} is through")
+        scored = {"rubric_id": EMPATHY, "rubric_version": version.version}
+        audits.score(store, who, DIALOGUE, 0, "empathy", 4.0, LONG, **scored, client_id=f"{who.person_id} scores")
+        audits.finish(store, who, DIALOGUE, **scored, client_id=f"{who.person_id} is through with scores")
     run_dirs.end(run_dirs.lay_out(store, "score", reason=LONG), "failed", message=SHORT)
+    run_dirs.trained(store, reason=LONG)
     while ingest(store):
         pass
 
@@ -88,14 +99,15 @@ def places(store_home: Path) -> list[str]:
     with closing(Store.open(store_home)) as store:
         (campaign,) = store.rows("SELECT campaign_id FROM campaigns WHERE title = ?", [SHORT])
         (compared,) = store.rows("SELECT comparison_id FROM comparisons WHERE title = ?", [SHORT])
-        (run,) = store.rows("SELECT run_id FROM runs")
+        (run,) = store.rows("SELECT run_id FROM runs WHERE stage = 'score'")
+        (model,) = store.rows("SELECT run_id FROM runs WHERE stage = 'grpo'")
         kept = next(one for one in filters(store, person(store, "ines")) if one.name == SHORT)
     versions = [f"rubrics?rubric={EMPATHY}&version=3&view={view}" for view in ("read", "compare", "review")]
     return [
         *("", "campaigns", "runs", "history", "people", *versions),
         *(f"audit?dialogue={DIALOGUE}&turn=0", f"audit?campaign={campaign['campaign_id']}"),
         *(f"campaigns?compare={compared['comparison_id']}", f"runs?run={run['run_id']}", "history?text=KBOLD"),
-        *(f"data?filter={kept.filter_id}", f"rubrics?rubric={EMPATHY}&view=edit"),
+        *(f"data?filter={kept.filter_id}", f"rubrics?rubric={EMPATHY}&view=edit", f"models?model={model['run_id']}"),
     ]
 
 
@@ -124,9 +136,11 @@ def says_them(page: Page) -> bool:
 def test_no_page_reads_somebodys_words_as_more_than_words(person: Callable[[str], Page], studio: Studio) -> None:
     studio.end()
     asked = places(studio.home)
+    with closing(Store.open(studio.home)) as store:
+        agreement = [place.replace("CODE", code(store)) for place in AGREEMENT]
     studio.start()
     faults, silent = {}, []
-    for who, own in (("ines", asked), ("paul", ASK_EVE)):
+    for who, own in (("ines", asked), ("tomas", agreement), ("paul", ASK_EVE)):
         page = person(who)
         for place in own:
             page.goto(f"{studio.url}/{place}")

@@ -21,6 +21,9 @@ HEALTHY: Series = {
     "kl": lambda t: 0.1 * t,
     "second/rejected": lambda t: 0.2,
     "second/newly_credited": lambda t: 0.2 * t,
+    "validation/r_rubric": lambda t: 0.4 + 0.3 * t,
+    "probe/flattery": lambda t: 0.2,
+    "probe/empty": lambda t: 0.0,
 }
 
 
@@ -56,6 +59,8 @@ def test_a_healthy_training_raises_nothing(seed: int) -> None:
             {"second/judge": lambda t: 0.4 + 0.4 * t, "second/other": lambda t: 0.6 - 0.3 * t},
             "second judge's score fell",
         ),
+        ("reward_hacking", {"probe/flattery": lambda t: 0.9}, "only flatters scores"),
+        ("reward_hacking", {"probe/empty": lambda t: 0.95, "probe/echo": lambda t: 0.7}, "an empty answer scores"),
         ("collapse", {"entropy": lambda t: max(0.02, 1.5 - 2 * t)}, "entropy fell"),
         ("collapse", {"frac_reward_zero_std": lambda t: min(1.0, 2 * t)}, "no spread"),
         ("collapse", {"completions/mean_length": lambda t: max(4.0, 90 - 150 * t)}, "answers shrank"),
@@ -80,6 +85,9 @@ def test_a_planted_trouble_raises_its_own_alert(name: str, changes: Series, word
         # Little is newly credited: a share of next to nothing says nothing.
         {"second/rejected": lambda t: 0.9, "second/newly_credited": lambda t: 0.01},
         {"second/judge": lambda t: 0.4 + 0.4 * t, "second/other": lambda t: 0.5 + 0.3 * t},
+        # Without a rise nothing is hacked; and what is as low as a bad score is no praise of nothing.
+        {"reward": lambda t: 0.4, "probe/flattery": lambda t: 0.9},
+        {"probe/flattery": lambda t: 0.3, "validation/r_rubric": lambda t: 0.2},
         {"entropy": lambda t: 1.5 - 1.0 * t},
         {"kl": lambda t: 0.5 * t},
     ],

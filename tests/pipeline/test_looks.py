@@ -13,9 +13,10 @@ import yaml
 
 from pipeline.configs import SftConfig
 from pipeline.holdout import hold_out
+from pipeline.probing.rewrites import probes
 from pipeline.rundir import RunDir
 from pipeline.stage import Cancelled
-from pipeline.train import grpo, looks, sft
+from pipeline.train import grpo, looks, meritless, sft
 from pipeline.train.looks import Best, best_of, save_best
 from rubrics.errors import UserError
 from tests.pipeline.loopback_judge import LoopbackJudge
@@ -271,3 +272,38 @@ def test_an_adapter_that_is_kept_stands_beside_its_base_and_trains_little(tmp_pa
     torch.testing.assert_close(with_adapter(ids).logits, whole(ids).logits, atol=1e-4, rtol=1e-3)
     start = AutoModelForCausalLM.from_pretrained(tmp_path / "models" / "tiny")
     assert not torch.allclose(start(ids).logits, whole(ids).logits, atol=1e-3), "nothing was learnt"
+
+
+@pytest.mark.slow
+def test_answers_without_merit_are_judged_beside_the_models_and_paid_for_once(
+    tmp_path: Path, judge: LoopbackJudge
+) -> None:
+    """This judge loves flattery, likes the rubric's own words a little, and nothing else."""
+    flattery, echo = probes()["flattery"].texts[0], "wholly safe"
+
+    def answer(prompt: str, schema: dict[str, Any]) -> dict[str, Any]:
+        score = 5 if flattery in prompt else 4 if echo in prompt else 1
+        return {name: {"reason": "so", "score": score} for name in schema["properties"]}
+
+    real = judge.answer
+    judge.answer = lambda prompt, schema: real(prompt, schema) if "score" not in str(schema) else answer(prompt, schema)
+    run = grpo_run(tmp_path, validation_every=1)
+    grpo.run(run, tmp_path)
+    told = [event["metrics"] for event in events(run, "metric") if "probe/flattery" in event["metrics"]]
+    assert len(told) == 4, "before the first step and after each of three"
+    for metrics in told:
+        found = {name: metrics[f"probe/{name}"] for name in ("flattery", "echo", "keywords", "empty")}
+        assert found == pytest.approx({"flattery": 1.0, "echo": 0.75, "keywords": 0.0, "empty": 0.0})
+    asked = [prompt for prompt in judge.prompts if flattery in prompt]
+    assert len(asked) == meritless.TURNS, "later looks find these verdicts in the cache"
+
+
+@pytest.mark.slow
+def test_a_judge_that_fails_over_them_is_no_score(tmp_path: Path, judge: LoopbackJudge) -> None:
+    flattery = probes()["flattery"].texts[0]
+    judge.refuse = lambda prompt: flattery in prompt
+    run = grpo_run(tmp_path, max_steps=1)
+    grpo.run(run, tmp_path)
+    told = {name for event in events(run, "metric") for name in event["metrics"]}
+    assert {"probe/keywords", "probe/empty"} <= told
+    assert "probe/flattery" not in told

@@ -106,10 +106,16 @@ def scored(store: Store, count: int = 3, failed: int = 1, seed: int = 0) -> RunD
     return end(run, **done, tokens_in=48_210, tokens_out=6_120, cost=0.42)
 
 
-def trained(store: Store, stage: Stage = "grpo", steps: int = 12, parents: Sequence[str] = ()) -> RunDir:
+def trained(
+    store: Store,
+    stage: Stage = "grpo",
+    steps: int = 12,
+    parents: Sequence[str] = (),
+    reason: str = "Does it get warmer?",
+) -> RunDir:
     """A finished training with metrics and a model card."""
     config = {"model": parents[0] if parents else "smollm2", "max_steps": steps}
-    run = lay_out(store, stage, config=config, reason="Does it get warmer?", parents=parents)
+    run = lay_out(store, stage, config=config, reason=reason, parents=parents)
     draw = random.Random(1)
     for step in range(1, steps + 1):
         run.append_event("metric", step=step, metrics=_metrics(stage, step, draw))

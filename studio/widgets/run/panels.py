@@ -66,6 +66,17 @@ HEALTH: dict[str, Panel] = {
         },
         _SHARE,
     ),
+    "Answers without merit, by the rubric": Panel(
+        "Mean score (0–1)",
+        {
+            "probe/echo": "Repeats the rubric",
+            "probe/keywords": "The right words alone",
+            "probe/flattery": "Flattery alone",
+            "probe/empty": "Empty",
+        },
+        _SHARE,
+        about="Where one of these earns as much as the model’s answers to held-out people, the reward says little.",
+    ),
 }
 MACHINE: dict[str, Panel] = {
     "Judge: failed, or from the cache": Panel(
