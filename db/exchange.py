@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_args
 
@@ -24,10 +25,10 @@ from db.people import Person, authorize, require
 from db.reading_ahead import collector_paused, read_ahead
 from db.store import Cursor, Store, now, rows_of, told_by_key
 from rubrics.errors import UserError
-from rubrics.limits import lines_of
+from rubrics.limits import MEGABYTE, lines_of
 
 FORMATS: tuple[Format, ...] = get_args(Format)
-_BATCH = 2000
+_BATCH, _BATCH_BYTES = 2000, 64 * MEGABYTE
 
 
 class Problem(NamedTuple):
@@ -132,18 +133,15 @@ class _Reading:
 
     def batches(self, lines: Iterable[bytes]) -> Iterator[Batch]:
         """The rows, a few thousand at a time; a broken line becomes a Problem. Raises UserError as import_file."""
-        rows: list[Row] = []
-        for number, line in enumerate(lines, start=1):
-            self.digest.update(line)
-            if line.strip() and (row := self._row(number, line)):
-                rows.append(row)
-            if len(rows) == _BATCH:
-                yield batch_of(rows)
-                rows = []
+        numbers = count(1)
+        for some in _in_pieces(lines):
+            self.digest.update(b"".join(some))
+            # The line comes first, so that a number is taken only for a line that is there.
+            rows = [self._row(number, line) for line, number in zip(some, numbers, strict=False) if line.strip()]
+            if found := [row for row in rows if row]:
+                yield batch_of(found)
         if not self.format or not self._is_one:
             raise _not_dialogues(self.name, self.asked, self.problems)
-        if rows:
-            yield batch_of(rows)
 
     def _row(self, number: int, line: bytes) -> Row | None:
         try:
@@ -156,6 +154,18 @@ class _Reading:
             return None
         self.records += 1
         return row
+
+
+def _in_pieces(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """A few thousand lines at a time, and fewer where they are long: those of a piece are in memory together."""
+    some, size = list[bytes](), 0
+    for line in lines:
+        some.append(line)
+        size += len(line)
+        if len(some) == _BATCH or size >= _BATCH_BYTES:
+            yield some
+            some, size = [], 0
+    yield some
 
 
 def _not_dialogues(name: str, asked: Format | Literal["auto"], bad: list[Problem]) -> UserError:

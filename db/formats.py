@@ -25,6 +25,7 @@ Format = Literal["kardiabench", "empatheticdialogues", "esconv"]
 _PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _SAYS = ("system", "user")
 _SAID = itemgetter("role", "content")
+_PIECE = 2047
 _ROLES = (*_SAYS, "assistant")
 _PERSONA_LABELS = {
     "mbti": "MBTI",
@@ -79,7 +80,12 @@ def content_hash(fields: tuple[str, ...], messages: Sequence[Said]) -> str:
     SHA-256 of person, mbti, anon_username, emotion, source_emotion and situation, and the messages as pairs, in
     compact JSON.
     """
-    return hashlib.sha256(orjson.dumps([*fields, messages])).hexdigest()
+    seen, digest = orjson.dumps([*fields, messages]), hashlib.sha256()
+    # In pieces for which hashlib keeps the interpreter's lock: to let go of it for every dialogue of a large file, and
+    # to wake whoever waits for it, takes longer than hashing.
+    for start in range(0, len(seen), _PIECE):
+        digest.update(seen[start : start + _PIECE])
+    return digest.hexdigest()
 
 
 def parse_line(line: bytes) -> dict[str, Any]:

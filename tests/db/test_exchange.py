@@ -4,11 +4,14 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from db import exchange
 from db.dialogues import dialogue, inputs_frame, sources
 from db.exchange import export_lines, import_file, import_lines, imports, problems
 from db.history import recent
@@ -246,6 +249,29 @@ def test_different_dialogues_under_one_id_both_arrive_and_stay_known(store: Stor
     assert (swapped.dialogues_new, swapped.dialogues_known) == (0, 2)
 
 
+@pytest.mark.parametrize("limits", [{"_BATCH": 2}, {"_BATCH": 3}, {"_BATCH_BYTES": 1500}])
+def test_a_file_in_many_pieces_arrives_as_in_one(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int]
+) -> None:
+    """Numbers of broken lines, renamed and doubled dialogues, and personas, whichever piece they fall into."""
+    clashes = [line(dialogue_id=f"d{n % 4}", situation=f"Day {n % 5}.") for n in range(24)]
+    anew = line(dialogue_id="p", persona={"persona_id": "p1", "about": "I paint."})
+    path = write(tmp_path / "pieces.jsonl", "{broken", "", line(), *clashes, "{", anew, "", "[]")
+    with closing(Store.open(tmp_path / "whole")) as whole:
+        expected, in_one = import_file(whole, SYSTEM, path), rows_without_time(whole)
+    for name, limit in limits.items():
+        monkeypatch.setattr(exchange, name, limit)
+    report = import_file(store, SYSTEM, path)
+    assert [problem.line for problem in report.problems] == [1, 28, 31]
+    assert replace(report, import_id="") == replace(expected, import_id="")
+    assert rows_without_time(store) == in_one
+
+
+def rows_without_time(store: Store) -> list[list[dict[str, Any]]]:
+    dialogues = store.rows("SELECT * EXCLUDE (import_id, created_at) FROM dialogues ORDER BY ordinal")
+    return [dialogues, *(store.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in ("turns", "personas"))]
+
+
 def test_a_second_import_of_a_file_leaves_no_trace(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path / "k.jsonl", line(), "{broken", line(dialogue_id="k2"))
     first = import_file(store, SYSTEM, path)
@@ -358,7 +384,9 @@ def test_dialogues_written_by_a_run_are_filed_under_that_run(store: Store) -> No
 
 def test_the_content_hash_is_of_plain_json_with_every_message_a_pair(store: Store, tmp_path: Path) -> None:
     odd = '\x00\x0b\x1f\x7f\u2028 "quoted" \\ / é \U0001f642\t\n'
-    messages = [{"role": "user", "content": odd}, {"role": "assistant", "content": "Yes", "mood": "calm"}]
+    long = odd * 300  # hashed in several pieces
+    said = [("user", odd), ("assistant", "Yes"), ("user", long)]
+    messages = [{"role": role, "content": content, "mood": "calm"} for role, content in said]
     import_file(store, SYSTEM, write(tmp_path / "odd.jsonl", line(situation=odd, messages=messages)))
     fields = [line()["person"], "INFP", "user_7f", "anxious", "", odd, [[m["role"], m["content"]] for m in messages]]
     canonical = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
