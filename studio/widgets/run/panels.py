@@ -73,9 +73,10 @@ HEALTH: dict[str, Panel] = {
             "probe/keywords": "The right words alone",
             "probe/flattery": "Flattery alone",
             "probe/empty": "Empty",
+            "validation/r_rubric": "The model’s own",
         },
         _SHARE,
-        about="Where one of these earns as much as the model’s answers to held-out people, the reward says little.",
+        about="Where one of these earns as much as the model’s own answers to held-out people, the reward says little.",
     ),
 }
 MACHINE: dict[str, Panel] = {
