@@ -1,13 +1,16 @@
 """Incidents: what somebody saw in a dialogue that cannot wait for a count of flags.
 
-Whoever audits can raise one on a turn; psychologists own them. Each has a time by which somebody should have closed
-it, counted on the clock from when it was raised or reopened, nights and weekends included. Incidents are no flags: no
-figure of agreement, no gold and no reward knows of them.
+Whoever audits can raise one on a turn; psychologists own them. From its first moment, and when it is opened again, each
+belongs to the active psychologist who has the fewest that are not closed (of equals, the first by name), until somebody
+takes it over or it is handed to another. Where nobody here is a psychologist it has no owner, and admins are told.
+Each has a time by which somebody should have closed it, counted on the clock from when it was raised or reopened,
+nights and weekends included. Incidents are no flags: no figure of agreement, no gold and no reward knows of them.
 
-    open --take--> taken --close--> closed --reopen--> open
+    open --take--> taken --close--> closed --reopen--> open; handing it over makes it open, for another owner
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from db import history
 from db.audits import Receipt
-from db.people import Person, authorize, may
+from db.people import Person, authorize, may, people_at
 from db.people import person as person_of
 from db.store import Cursor, Store, next_seq, now, rows_of
 from rubrics.errors import UserError
@@ -45,22 +48,29 @@ WHAT: dict[str, What] = {
     "conduct": What("The dialogue should not be here at all", "soon"),
     "other": What("Something else a psychologist should see", "watch"),
 }
+_GIVEN = "given-"  # before the number of the press that gave it
 OUTCOMES: dict[str, str] = {
     "acted": "Something was done",
     "passed_on": "Passed on to somebody outside the team",
     "no_danger": "Looked into: no danger",
     "duplicate": "Belongs to another incident",
 }
-_STATE_AFTER: dict[str, State] = {"raised": "open", "taken": "taken", "closed": "closed", "reopened": "open"}
+_STATE_AFTER: dict[str, State] = {
+    "raised": "open",
+    "given": "open",
+    "taken": "taken",
+    "closed": "closed",
+    "reopened": "open",
+}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened to an incident."""
+    """One thing that happened to an incident. `person_id` is who did it; of "given", who owns it from then on."""
 
     created_at: datetime
     person_id: str
-    kind: Literal["raised", "taken", "closed", "reopened"]
+    kind: Literal["raised", "given", "taken", "closed", "reopened"]
     outcome: str
     note: str
 
@@ -69,7 +79,7 @@ class Step:
 class Incident:
     """One incident as it stands. `what` is a key of WHAT, `outcome` one of OUTCOMES or empty; times are naive UTC.
 
-    `owner` is empty while nobody has taken it. `text_hash` is that of the turn as it was raised.
+    `owner` is empty where there was no psychologist to own it. `text_hash` is that of the turn as it was raised.
     """
 
     incident_id: str
@@ -114,6 +124,7 @@ def open_incident(
             "due_at": now() + DUE[WHAT[what].severity],
         }
         _add(cursor, actor, "raised", row, client_id, "", note)
+        _give(cursor, actor, row, client_id)
         return _one(cursor, incident_id)
 
     return store.write(work)
@@ -130,6 +141,36 @@ def take(store: Store, actor: Person, incident_id: str, client_id: str) -> Incid
     return _step(store, actor, incident_id, "taken", check, client_id)
 
 
+def hand_over(store: Store, actor: Person, incident_id: str, to: str, note: str, client_id: str) -> Incident:
+    """Give it to another psychologist, with a few words. Raises UserError when it is closed or `to` cannot own it."""
+    if not note.strip():
+        raise UserError("Say in a few words why somebody else should have it")
+
+    def work(cursor: Cursor) -> Incident:
+        authorize(cursor, actor, "handle_incident")
+        known = _one(cursor, incident_id)
+        if _given_by(cursor, client_id, incident_id):
+            return known
+        if known.state == "closed":
+            raise UserError("This incident is closed; reopen it first")
+        if to not in _handlers(cursor) or to == known.owner:
+            raise UserError(f"{to}: cannot be given this incident; choose another active psychologist")
+        _give(cursor, actor, _row(known, known.due_at), client_id, to, note)
+        return _one(cursor, incident_id)
+
+    return store.write(work)
+
+
+def ownerless(store: Store, actor: Person) -> int:
+    """How many incidents wait without anybody here who could own them; for who may say who is a psychologist."""
+
+    def look(cursor: Cursor) -> int:
+        authorize(cursor, actor, "manage_people")
+        return 0 if _handlers(cursor) else sum(one.state != "closed" for one in _incidents(cursor, "true", []))
+
+    return store.read(look)
+
+
 def close(store: Store, actor: Person, incident_id: str, outcome: str, note: str, client_id: str) -> Incident:
     """Say how it ended, with a few words. Raises UserError unless the actor owns it and says both."""
     _check(outcome, OUTCOMES, "an outcome")
@@ -138,8 +179,8 @@ def close(store: Store, actor: Person, incident_id: str, outcome: str, note: str
 
     def check(cursor: Cursor, known: Incident) -> None:
         authorize(cursor, actor, "handle_incident")
-        if known.state != "taken" or known.owner != actor.person_id:
-            raise UserError("Only who has taken the incident closes it; take it first")
+        if known.state == "closed" or known.owner != actor.person_id:
+            raise UserError("Only the owner of an incident closes it; take it first")
 
     return _step(store, actor, incident_id, "closed", check, client_id, outcome, note)
 
@@ -194,32 +235,67 @@ def _step(
             return known
         check(cursor, known)
         due = now() + DUE[known.severity] if kind == "reopened" else known.due_at
-        fields = ("incident_id", "dialogue_id", "turn_index", "text_hash", "what")
-        _add(
-            cursor,
-            actor,
-            kind,
-            {name: getattr(known, name) for name in fields} | {"due_at": due},
-            client_id,
-            outcome,
-            note,
-        )
+        row = _row(known, due)
+        _add(cursor, actor, kind, row, client_id, outcome, note)
+        if kind == "reopened":
+            _give(cursor, actor, row, client_id)
         return _one(cursor, incident_id)
 
     return store.write(work)
 
 
+def _row(known: Incident, due_at: datetime) -> dict[str, Any]:
+    fields = ("incident_id", "dialogue_id", "turn_index", "text_hash", "what")
+    return {name: getattr(known, name) for name in fields} | {"due_at": due_at}
+
+
+def _give(
+    cursor: Cursor, actor: Person, row: dict[str, Any], client_id: str, to: str | None = None, note: str = ""
+) -> None:
+    """To that psychologist, or to the one who has the fewest; to nobody where there is none."""
+    if owner := to or _least_busy(cursor):
+        _add(cursor, actor, "given", row, _GIVEN + client_id, "", note, owner)
+
+
+def _given_by(cursor: Cursor, client_id: str, incident_id: str) -> bool:
+    """Whether this very press was saved before."""
+    sql = "SELECT 1 FROM incident_events WHERE client_id = ? AND incident_id = ? LIMIT 1"
+    return bool(rows_of(cursor, sql, [_GIVEN + client_id, incident_id]))
+
+
+def _least_busy(cursor: Cursor) -> str | None:
+    """The active psychologist with the fewest incidents that are not closed; of equals, the first by name."""
+    busy = Counter(one.owner for one in _incidents(cursor, "true", []) if one.state != "closed")
+    return min(_handlers(cursor), key=lambda one: busy[one], default=None)  # the first of equals: they come by name
+
+
+def _handlers(cursor: Cursor) -> list[str]:
+    """Whoever can own an incident now, by name."""
+    return [one.person_id for one in people_at(cursor) if may(one, "handle_incident")]
+
+
 def _add(
-    cursor: Cursor, actor: Person, kind: str, row: dict[str, Any], client_id: str, outcome: str, note: str
+    cursor: Cursor,
+    actor: Person,
+    kind: str,
+    row: dict[str, Any],
+    client_id: str,
+    outcome: str,
+    note: str,
+    owner: str = "",
 ) -> None:
     if not client_id.strip():
         raise ValueError("a step needs a client_id, or a repeated one could not be told from a new one")
-    head = [next_seq(cursor, "incident_events"), now(), actor.person_id, client_id, kind]
+    head = [next_seq(cursor, "incident_events"), now(), owner or actor.person_id, client_id, kind]
     whole = [*head, *row.values(), outcome, note.strip()]
     cursor.execute(f"INSERT INTO incident_events VALUES ({', '.join('?' * len(whole))})", whole)
     # The diary is read by everybody: it says that there is an incident, not where, or it would sway who audits there.
-    verb = {"raised": "raised", "taken": "took", "closed": "closed", "reopened": "reopened"}[kind]
-    detail = {"severity": WHAT[row["what"]].severity, "outcome": outcome}
+    if kind == "given" and not note.strip():
+        return  # by the rule: nobody's act
+    verb = {"raised": "raised", "given": "handed_over", "taken": "took", "closed": "closed", "reopened": "reopened"}[
+        kind
+    ]
+    detail = {"severity": WHAT[row["what"]].severity, "outcome": outcome} | ({"owner": owner} if owner else {})
     history.record(cursor, actor, f"{verb}_an_incident", "incident", row["incident_id"], detail)
 
 
@@ -240,8 +316,7 @@ def _incidents(cursor: Cursor, where: str, params: list[Any]) -> list[Incident]:
 def _incident(rows: list[dict[str, Any]]) -> Incident:
     first, last = rows[0], rows[-1]
     state = _STATE_AFTER[last["kind"]]
-    # A reopened incident belongs to nobody until somebody takes it.
-    owner = last["person_id"] if state != "open" else ""
+    owner = last["person_id"] if last["kind"] in ("given", "taken", "closed") else ""
     return Incident(
         incident_id=first["incident_id"],
         dialogue_id=first["dialogue_id"],

@@ -147,7 +147,12 @@ def authorize(cursor: Cursor, actor: Person, action: Action) -> Person:
 
 def people(store: Store) -> list[Person]:
     """Everybody, by name, the inactive ones included."""
-    return [_person(row) for row in store.rows("SELECT * FROM people ORDER BY name, person_id")]
+    return store.read(people_at)
+
+
+def people_at(cursor: Cursor) -> list[Person]:
+    """The same within a read or write."""
+    return [_person(row) for row in rows_of(cursor, "SELECT * FROM people ORDER BY name, person_id")]
 
 
 def person(store: Store, person_id: str) -> Person:

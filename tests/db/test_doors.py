@@ -165,6 +165,8 @@ DOORS: dict[tuple[Callable[..., Any], Action], Door] = {
     (incidents.open_incident, "raise_incident"): lambda s, p, d: incidents.open_incident(
         s, p, "demo-01", 0, "other", "k"
     ),
+    (incidents.hand_over, "handle_incident"): lambda s, p, d: incidents.hand_over(s, p, incident(s), "x", "w", "k"),
+    (incidents.ownerless, "manage_people"): lambda s, p, d: incidents.ownerless(s, p),
     (incidents.take, "handle_incident"): lambda s, p, d: incidents.take(s, p, incident(s), "k"),
     (incidents.close, "handle_incident"): lambda s, p, d: incidents.close(s, p, incident(s), "acted", "n", "k"),
     (incidents.reopen, "handle_incident"): lambda s, p, d: incidents.reopen(s, p, incident(s), "n", "k"),

@@ -10,7 +10,7 @@ import pytest
 from db import audits, history, incidents
 from db.demo import load_demo
 from db.incidents import Incident, close, open_incident, reopen, take
-from db.people import SYSTEM, Person, add_person, person
+from db.people import SYSTEM, Person, add_person, change_person, people, person
 from db.store import Store, now
 from rubrics.errors import UserError
 
@@ -46,11 +46,12 @@ def raised(store: Store, by: str = "mei", what: str = "danger", client_id: str =
 def test_an_incident_says_what_where_by_whom_and_until_when(store: Store) -> None:
     found = raised(store)
     assert (found.dialogue_id, found.turn_index, found.what, found.raised_by) == (*PLACE, "danger", "mei")
-    assert (found.state, found.owner, found.severity) == ("open", "", "urgent")
+    assert (found.state, found.owner, found.severity) == ("open", "ines", "urgent")
     assert found.due_at - found.raised_at <= timedelta(hours=1, seconds=1)
     assert found.due_at - found.raised_at >= timedelta(minutes=59)
     assert [(step.kind, step.person_id, step.note) for step in found.steps] == [
-        ("raised", "mei", "He says it plainly.")
+        ("raised", "mei", "He says it plainly."),
+        ("given", "ines", ""),
     ]
 
 
@@ -83,7 +84,7 @@ def test_what_is_not_there_cannot_be_raised(store: Store) -> None:
 def test_it_is_taken_by_a_psychologist_closed_by_its_owner_and_opened_again_with_a_new_time(store: Store) -> None:
     ines, tomas, first = who(store, "ines"), who(store, "tomas"), raised(store)
     with pytest.raises(UserError, match="take it first"):
-        close(store, ines, first.incident_id, "acted", "Called.", "c0")
+        close(store, tomas, first.incident_id, "acted", "Called.", "c0")
     assert take(store, ines, first.incident_id, "t1").owner == "ines"
     with pytest.raises(UserError, match="take it first"):
         close(store, tomas, first.incident_id, "acted", "Called.", "c1")
@@ -94,9 +95,9 @@ def test_it_is_taken_by_a_psychologist_closed_by_its_owner_and_opened_again_with
     with pytest.raises(UserError, match="reopen it first"):
         take(store, ines, first.incident_id, "t3")
     again = reopen(store, who(store, "mei"), first.incident_id, "It happened again.", "o1")
-    assert (again.state, again.owner, again.outcome) == ("open", "", "")
+    assert (again.state, again.owner, again.outcome) == ("open", "ines", "")
     assert again.due_at > first.due_at
-    assert [step.kind for step in again.steps] == ["raised", "taken", "taken", "closed", "reopened"]
+    assert [step.kind for step in again.steps] == ["raised", "given", "taken", "taken", "closed", "reopened", "given"]
     with pytest.raises(UserError, match="open already"):
         reopen(store, ines, first.incident_id, "Why not.", "o2")
 
@@ -106,7 +107,7 @@ def test_a_step_sent_twice_is_one_step(store: Store) -> None:
     assert take(store, ines, first.incident_id, "t1") == take(store, ines, first.incident_id, "t1")
     done = close(store, ines, first.incident_id, "no_danger", "A figure of speech.", "c1")
     assert close(store, ines, first.incident_id, "no_danger", "A figure of speech.", "c1") == done
-    assert len(done.steps) == 3
+    assert len(done.steps) == 4
 
 
 def test_closing_and_reopening_take_words(store: Store) -> None:
@@ -159,7 +160,11 @@ def test_an_incident_is_no_flag_and_the_diary_does_not_say_where_it_is(store: St
     assert store.rows("SELECT count(*) AS n FROM audit_events") == flags
     assert audits.progress(store, "mei").started == 0
     told = history.recent(store, subject_kind="incident")
-    assert [event.action for event in told] == ["closed_an_incident", "took_an_incident", "raised_an_incident"]
+    assert [event.action for event in told] == [
+        "closed_an_incident",
+        "took_an_incident",
+        "raised_an_incident",
+    ]
     assert not any("demo-07" in str(event) or "plainly" in str(event) for event in told)
 
 
@@ -170,3 +175,48 @@ def test_incidents_outlive_the_studio(store: Store) -> None:
     assert incidents.incident(again, person(again, "ines"), first.incident_id) == first
     assert first.due_at > now()
     again.close()
+
+
+def test_each_goes_to_the_psychologist_with_the_fewest_that_are_not_closed(store: Store) -> None:
+    owners = [raised(store, client_id=f"r{n}").owner for n in range(4)]
+    assert owners == ["ines", "tomas", "ines", "tomas"], "of equals, the first by name"
+    first = incidents.incidents(store, who(store, "ines"))[0]
+    close(store, who(store, "ines"), first.incident_id, "acted", "Called.", "c")
+    assert raised(store, client_id="r9").owner == "ines"
+    assert raised(store, client_id="r0").owner == "ines", "a double press gives it once"
+    assert len(incidents.incident(store, who(store, "ines"), first.incident_id).steps) == 3
+
+
+def test_an_incident_is_handed_to_another_psychologist_with_a_word(store: Store) -> None:
+    ines, tomas, one = who(store, "ines"), who(store, "tomas"), raised(store).incident_id
+    take(store, ines, one, "t")
+    with pytest.raises(UserError, match="few words"):
+        incidents.hand_over(store, ines, one, "tomas", " ", "h")
+    for to in ("mei", "nobody", "ines"):
+        with pytest.raises(UserError, match="choose another active psychologist"):
+            incidents.hand_over(store, ines, one, to, "Please.", "h")
+    with pytest.raises(UserError, match="may not handle"):
+        incidents.hand_over(store, who(store, "mei"), one, "tomas", "Please.", "h")
+    given = incidents.hand_over(store, ines, one, "tomas", "I know him.", "h")
+    assert incidents.hand_over(store, ines, one, "tomas", "I know him.", "h") == given
+    assert (given.owner, given.state) == ("tomas", "open")
+    assert [(step.kind, step.person_id) for step in given.steps][-2:] == [("taken", "ines"), ("given", "tomas")]
+    assert [event.actor for event in history.recent(store) if event.action == "handed_over_an_incident"] == ["ines"]
+    with pytest.raises(UserError, match="take it first"):
+        close(store, ines, one, "acted", "Called.", "c")
+    assert close(store, tomas, one, "acted", "Called.", "c").state == "closed"
+    with pytest.raises(UserError, match="reopen it first"):
+        incidents.hand_over(store, tomas, one, "ines", "Please.", "h2")
+
+
+def test_without_a_psychologist_it_has_no_owner_and_admins_are_told(store: Store) -> None:
+    admin = who(store, next(one.person_id for one in people(store) if "admin" in one.roles))
+    for one in people(store):
+        if "psychologist" in one.roles:
+            change_person(store, admin, one.person_id, roles=["annotator"], reason="Away.")
+    first = raised(store)
+    assert (first.owner, first.state) == ("", "open")
+    assert incidents.ownerless(store, admin) == 1
+    change_person(store, admin, "ines", roles=["psychologist"], reason="Back.")
+    assert incidents.ownerless(store, admin) == 0
+    assert take(store, who(store, "ines"), first.incident_id, "t").owner == "ines"

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from db import audits, incidents
 from db.incidents import Incident
-from db.people import Person, person
+from db.people import Person, change_person, people, person
 from studio import service
 from studio.widgets.home.incidents import due_words
 
@@ -90,13 +90,14 @@ def test_whoever_may_not_raise_one_is_not_offered_to() -> None:
 
 def test_it_stays_on_home_of_psychologists_until_closed() -> None:
     one = raised(note=HOSTILE).incident_id
-    assert "nobody has taken it yet" in words(home("tomas"))
+    assert "is to see to it" in words(home("tomas"))
     at = home("ines")
     assert "due in 59 min" in words(at)
     assert escape(HOSTILE) in words(at)
     assert "<script>" not in words(at)
+    assert current(one).owner == "ines", "from its first moment"
     at = press(at, f"take_{one}")
-    assert current(one).owner == "ines"
+    assert (current(one).owner, current(one).state) == ("ines", "taken")
     assert f"take_{one}" in keys(home("tomas")), "a colleague can take it over"
     at.radio(key=f"outcome_{one}").set_value("acted")
     at = again(at)
@@ -108,6 +109,37 @@ def test_it_stays_on_home_of_psychologists_until_closed() -> None:
     assert (current(one).state, current(one).outcome) == ("closed", "acted")
     for who_is_here in ("ines", "tomas"):
         assert "due in" not in words(home(who_is_here))
+
+
+def test_its_owner_hands_it_over_with_a_word() -> None:
+    one = raised().incident_id
+    at = home("ines")
+    at.selectbox(key=f"hand_over_to_{one}").set_value("tomas")
+    at = press(again(at), f"hand_over_{one}")
+    assert "Say in a few words why" in words(at)
+    at.text_area(key=f"hand_over_note_{one}").input("I know him.")
+    at = press(at, f"hand_over_{one}")
+    assert current(one).owner == "tomas"
+    assert f"close_{one}" not in keys(at)
+    at = home("tomas", incident=one)
+    assert f"close_{one}" in keys(at)
+    assert "was given it" in words(at)
+    assert "I know him." in words(at)
+
+
+def test_admins_are_told_when_nobody_can_own_one() -> None:
+    raised()
+    store = service.store()
+    admin = next(one for one in people(store) if "admin" in one.roles)
+    assert "nobody here is a psychologist" not in told(home(admin.person_id))
+    for one in people(store):
+        if "psychologist" in one.roles:
+            change_person(store, admin, one.person_id, active=False)
+    assert "1 incident waits, and nobody here is a psychologist" in told(home(admin.person_id))
+
+
+def told(at: AppTest) -> str:
+    return " ".join(str(one.value) for one in at.warning)
 
 
 def test_the_raiser_follows_theirs_and_nobody_else_sees_it() -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from db import incidents
 from db.incidents import OUTCOMES, WHAT, Incident
-from db.people import Person
+from db.people import Person, may, people
 from db.store import now
 from rubrics.errors import UserError
 from studio import service, session
@@ -19,7 +19,13 @@ from studio.widgets.times import ago, clock, exact
 
 PAGE, HOME = "app_pages/audit.py", "app_pages/home.py"
 _SAID = "incident_said"
-_DID = {"raised": "raised it", "taken": "took it", "closed": "closed it", "reopened": "opened it again"}
+_DID = {
+    "raised": "raised it",
+    "given": "was given it",
+    "taken": "took it",
+    "closed": "closed it",
+    "reopened": "opened it again",
+}
 
 
 def incidents_of(person: Person) -> None:
@@ -27,6 +33,7 @@ def incidents_of(person: Person) -> None:
 
     Draws nothing for somebody without any.
     """
+    _nobody_owns()
     known = incidents.incidents(service.store(), person)
     named = st.query_params.get("incident", "")
     if named and not any(one.incident_id == named for one in known):
@@ -48,10 +55,11 @@ def incidents_of(person: Person) -> None:
 
 
 def incidents_waiting() -> None:
-    """In the sidebar of psychologists: how many wait for somebody, as a way to Home. Nothing when none does."""
+    """In the sidebar of psychologists: how many wait for them or have no owner, as a way to Home; else nothing."""
     if not session.allowed("handle_incident"):
         return
-    waiting = incidents.incidents(service.store(), session.here(), "open")
+    here = session.here()
+    waiting = [one for one in incidents.incidents(service.store(), here, "open") if one.owner in ("", here.person_id)]
     if waiting:
         words = "1 incident waits" if len(waiting) == 1 else f"{len(waiting)} incidents wait"
         st.page_link(HOME, label=words, icon=":material/forward_to_inbox:")
@@ -100,7 +108,9 @@ def _badge(one: Incident) -> str:
 
 
 def _told(one: Incident) -> str:
-    owner = {"open": "nobody has taken it yet", "taken": f"{name_of(one.owner)} has it"}.get(one.state, "")
+    owner = {"open": "is to see to it", "taken": "is on it"}.get(one.state, "")
+    if owner:
+        owner = f"{name_of(one.owner)} {owner}" if one.owner else "nobody owns it yet"
     when = f'<time title="{escape(exact(one.raised_at))}">{escape(ago(one.raised_at))}</time>'
     where = f"turn {one.turn_index + 1} of {one.dialogue_id}"
     said = f"{escape(name_of(one.raised_by))}, {when}, {escape(where)}" + (f" · {escape(owner)}" if owner else "")
@@ -122,11 +132,54 @@ def _actions(one: Incident, person: Person) -> None:
         if handles or one.raised_by == person.person_id:
             _reopen(one)
     elif handles and one.owner == person.person_id:
+        if one.state == "open":
+            st.button("I am on it", key=f"take_{one.incident_id}", on_click=_take, args=[one, uuid4().hex])
         _close(one)
+        _hand_over(one)
     elif handles:
         words = "Take it over" if one.owner else "I take it"
         kind = "secondary" if one.owner else "primary"
         st.button(words, key=f"take_{one.incident_id}", type=kind, on_click=_take, args=[one, uuid4().hex])  # type: ignore[arg-type]
+
+
+def _hand_over(one: Incident) -> None:
+    """To another psychologist; nothing where there is none."""
+    others = {
+        known.person_id: known.name
+        for known in people(service.store())
+        if may(known, "handle_incident") and known.person_id != one.owner
+    }
+    if not others:
+        return
+    with st.popover("Hand over", key=f"hand_over_door_{one.incident_id}", type="tertiary"):
+        to = st.selectbox(
+            "To",
+            list(others),
+            index=None,
+            key=f"hand_over_to_{one.incident_id}",
+            format_func=lambda key: others[key],
+            placeholder="A psychologist",
+        )
+        st.text_area("Why, and what to look at", key=f"hand_over_note_{one.incident_id}", height=80)
+        st.button(
+            "Hand it over",
+            key=f"hand_over_{one.incident_id}",
+            disabled=to is None,
+            on_click=_give,
+            args=[one, to, uuid4().hex],
+        )
+
+
+def _give(one: Incident, to: str, press: str) -> None:
+    note = st.session_state[f"hand_over_note_{one.incident_id}"]
+    _keep(one, lambda: incidents.hand_over(service.store(), session.here(), one.incident_id, to, note, press))
+
+
+def _nobody_owns() -> None:
+    """For admins: that incidents wait and nobody here could own one."""
+    if session.allowed("manage_people") and (waiting := incidents.ownerless(service.store(), session.here())):
+        words = "1 incident waits" if waiting == 1 else f"{waiting} incidents wait"
+        st.warning(f"{words}, and nobody here is a psychologist. Give somebody that role under People.")
 
 
 def _close(one: Incident) -> None:
