@@ -3,7 +3,6 @@
 import json
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,6 @@ from db.store import Store
 from pipeline.rundir import Request, RubricRef, RunDir, utc_now
 
 TABLES = ("runs", "run_inputs", "run_events", "metrics", "verdicts", "rewards", "scores", "models", "ingest_offsets")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 def start(store: Store, run_id: str = "r1", **changes: Any) -> RunDir:

@@ -1,7 +1,5 @@
 """Threads of comments: kept with their version, saved once, and settled without losing a word."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,13 +18,6 @@ ANCHORS = {"1": "cold", "5": "warm"}
 def body(*ids: str, title: str = "Warmth") -> dict[str, Any]:
     criteria = [{"id": one, "name": one.title(), "question": f"Is it {one}?", "anchors": ANCHORS} for one in ids]
     return {"id": "warmth", "title": title, "criteria": criteria}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Every version in review has its preview, and nobody approves one that was measured against what no longer stands."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,13 +28,6 @@ def asking(question: str) -> dict[str, Any]:
     anchors = {"1": "cold", "5": "warm"}
     criterion = {"id": "warm", "name": "Warm", "question": question, "anchors": anchors}
     return {"id": "warmth", "title": "Warmth", "criteria": [criterion]}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

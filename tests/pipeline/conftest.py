@@ -1,4 +1,4 @@
-"""What tests of jobs share: a judge on loopback that the home of the test knows, and torch on one thread."""
+"""What tests of jobs share: a judge and three roles on loopback, and torch on one thread."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.loopback_judge import LoopbackJudge, known_to, serving
+from tests.pipeline.loopback_roles import Roles, serving_roles
 
 
 @pytest.fixture
@@ -14,6 +15,13 @@ def judge(tmp_path: Path) -> Iterator[LoopbackJudge]:
     with serving() as judge:
         known_to(tmp_path, judge)
         yield judge
+
+
+@pytest.fixture
+def roles() -> Iterator[Roles]:
+    """What regenerations call, until the test ends; `roles.go.clear()` lets them hang."""
+    with serving_roles() as served:
+        yield served
 
 
 @pytest.fixture

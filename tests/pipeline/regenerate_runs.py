@@ -39,7 +39,7 @@ def submit(home: Path, roles: Roles, count: int = 1, capability: str = "plain", 
     )
 
 
-def until(holds: Callable[[], object], within: float = 30) -> None:
+def until(holds: Callable[[], object], within: float = 90) -> None:
     """Wait for something to hold; fails when it does not in time."""
     deadline = time.monotonic() + within
     while not holds():

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,10 @@ from pipeline.inputs import read_inputs
 from pipeline.rundir import STAGES, RunDir
 from pipeline.turns import INPUT_COLUMNS, turns_of
 from rubrics.errors import UserError
-from tests.pipeline.loopback_roles import GATE, WHOLE_ANSWER, Roles, dialogue_line, serving_roles
+from tests.pipeline.loopback_roles import GATE, WHOLE_ANSWER, Roles, dialogue_line
 from tests.pipeline.regenerate_runs import submit, until
 
 LOOPBACK = ("--user", "loopback", "--assistant", "loopback", "--evaluator", "loopback")
-
-
-@pytest.fixture
-def roles() -> Iterator[Roles]:
-    with serving_roles() as served:
-        yield served
 
 
 def write_lines(path: Path, *lines: Any) -> Path:

@@ -207,6 +207,6 @@ def test_a_server_that_is_meant_to_be_shared_is_used_and_says_when_it_ends(tmp_p
             serve(0, tmp_path)
     finally:
         shared.send_signal(signal.SIGTERM)
-        assert shared.wait(10) == 0
+        assert shared.wait(60) == 0
         shared.stdout.close()
     assert not (tmp_path / "embedded.json").exists()

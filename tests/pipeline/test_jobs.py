@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from pipeline import jobs, processes
 from pipeline.rundir import RubricRef, RunDir
 from rubrics.errors import UserError
 from rubrics.load import parse_rubric
-from tests.pipeline.loopback_roles import GATE, Roles, serving_roles
+from tests.pipeline.loopback_roles import GATE, Roles
 from tests.pipeline.regenerate_runs import ALL_LOOPBACK, inputs, submit, until
 
 # A job that hears nothing, with a child in its group that hears nothing either.
@@ -32,12 +31,6 @@ def polite(run, home):
 run = RunDir.open(Path(sys.argv[1]))
 sys.exit(execute(run, Path(sys.argv[2]), globals()[sys.argv[3]]))
 """
-
-
-@pytest.fixture
-def roles() -> Iterator[Roles]:
-    with serving_roles() as served:
-        yield served
 
 
 @pytest.fixture
@@ -124,8 +117,8 @@ def test_a_stubborn_job_is_killed_with_its_children(run: RunDir, tmp_path: Path)
     assert time.monotonic() - began < 10
     assert run.status().state == "cancelled"
     assert "by force" in run.status().message
-    assert process.wait(2) == -9
-    until(lambda: processes.started(child) is None, within=2)
+    assert process.wait(30) == -9
+    until(lambda: processes.started(child) is None, within=30)
 
 
 def test_a_job_that_hears_ends_well_before_the_grace(run: RunDir, tmp_path: Path) -> None:
@@ -133,7 +126,7 @@ def test_a_job_that_hears_ends_well_before_the_grace(run: RunDir, tmp_path: Path
     began = time.monotonic()
     jobs.cancel(run)
     assert time.monotonic() - began < 4
-    assert process.wait(2) == 0
+    assert process.wait(30) == 0
     assert run.status().state == "done", "it had ended its work before it looked"
 
 

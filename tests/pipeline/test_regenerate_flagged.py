@@ -1,12 +1,10 @@
 """Audited dialogues written anew: what stays, what the assistant is told, and budgets that end with whole dialogues."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from pipeline import jobs
 from pipeline.__main__ import main
@@ -16,7 +14,7 @@ from pipeline.inputs import read_inputs
 from pipeline.rundir import RunDir
 from pipeline.spending import AT_FIRST, Spending, Spent
 from rubrics.load import dump_rubric, parse_rubric
-from tests.pipeline.loopback_roles import GATE, WHOLE_ANSWER, Roles, dialogue_line, serving_roles, whole_answer
+from tests.pipeline.loopback_roles import GATE, WHOLE_ANSWER, Roles, dialogue_line, whole_answer
 from tests.pipeline.regenerate_runs import ALL_LOOPBACK, inputs
 
 OLD = [("Hello.", "old one"), ("It got worse.", "old two"), ("Nobody sees it.", "old three"), ("Bye.", "old four")]
@@ -30,12 +28,6 @@ FLAGS = [
     },
     {"turn_index": 3, "code": "CR4", "name": "Abandonment", "note": None, "severity": "red"},
 ]
-
-
-@pytest.fixture
-def roles() -> Iterator[Roles]:
-    with serving_roles() as served:
-        yield served
 
 
 def audited(folder: Path) -> Path:

@@ -69,7 +69,7 @@ class Job:
                 start_new_session=True,
             )
 
-    def ends_with(self, within: float = 20) -> int:
+    def ends_with(self, within: float = 60) -> int:
         return self.process.wait(timeout=within)
 
     def is_running(self) -> "Job":
@@ -77,7 +77,7 @@ class Job:
         return self
 
 
-def until(holds: Callable[[], bool], within: float = 20) -> None:
+def until(holds: Callable[[], bool], within: float = 60) -> None:
     deadline = time.monotonic() + within
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
@@ -198,9 +198,9 @@ def test_a_second_signal_ends_at_once(start: Start) -> None:
 def test_the_heart_beats_while_a_step_takes_long(start: Start) -> None:
     job = start("deaf").is_running()
     first = job.run.status().heartbeat
-    until(lambda: job.run.status().heartbeat > first, within=5)
+    until(lambda: job.run.status().heartbeat > first, within=30)
     second = job.run.status().heartbeat
-    until(lambda: job.run.status().heartbeat > second, within=5)
+    until(lambda: job.run.status().heartbeat > second, within=30)
     assert job.run.status().state == "running"
 
 

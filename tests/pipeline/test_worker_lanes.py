@@ -15,15 +15,8 @@ from pipeline import jobs, processes
 from pipeline.rundir import RunDir
 from tests.pipeline import loopback_judge, preview_runs, regenerate_runs
 from tests.pipeline.loopback_judge import LoopbackJudge
-from tests.pipeline.loopback_roles import Roles, serving_roles
+from tests.pipeline.loopback_roles import Roles
 from tests.pipeline.regenerate_runs import until
-
-
-@pytest.fixture
-def roles() -> Iterator[Roles]:
-    """What regenerations call; `roles.go.clear()` lets them hang."""
-    with serving_roles() as served:
-        yield served
 
 
 @pytest.fixture
