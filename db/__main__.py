@@ -199,8 +199,8 @@ def _add_export(commands: Commands) -> None:
         "--format",
         choices=EXPORT_FORMATS,
         default="jsonl",
-        help="jsonl: one KardiaBench record a line; csv: a turn a row; marks: CSV, a mark a row; parquet: for datasets; "
-        "labelstudio: tasks",
+        help="jsonl: one KardiaBench record a line; csv: a turn a row; marks: CSV, a mark a row; "
+        "parquet: for datasets; labelstudio: tasks",
     )
     one.add_argument("--source", help="only dialogues of this source")
     one.add_argument("--out", type=Path, help="the file to write; standard output by default")
