@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from db import campaigns
 from db.care import Care, change
 from db.people import person as person_of
 from db.store import Store
@@ -321,3 +322,31 @@ def marks(studio: Studio) -> list[tuple[str, int, str, str, str]]:
         return [tuple(row.values()) for row in store.rows(sql)]
     finally:
         store.close()
+
+
+def test_a_key_undoes_the_last_steps_in_a_campaign(studio: Studio, person: Callable[[str], Page]) -> None:
+    studio.end()
+    store = Store.open(studio.home)
+    made = campaigns.create(store, person_of(store, "ines"), "Spring", "unsafe-turns", 1, [DIALOGUE], ["mei"], 1)
+    store.close()
+    studio.start()
+    page = person("mei")
+    page.goto(f"{studio.url}/audit?campaign={made.campaign_id}&dialogue={DIALOGUE}&turn=0")
+    settled(page)
+    for key in ("6", "1"):
+        page.keyboard.press(key)
+    saved(page)
+    expect(chips(page, 0)).to_have_count(2)
+    page.keyboard.press("z")
+    expect(chips(page, 0)).to_have_count(1)
+    settled(page)
+    page.keyboard.press("z")
+    expect(chips(page, 0)).to_have_count(0)
+    settled(page)
+    page.keyboard.press("n")
+    page.keyboard.type("zz")  # in a text box it is a letter
+    expect(turn(page, 0).locator("textarea")).to_have_value("zz")
+    page.keyboard.press("Escape")
+    studio.end()
+    kinds = [one[:3] for one in marks(studio)]
+    assert kinds == [("flag", 0, "VA1"), ("flag", 0, "CR1"), ("unflag", 0, "CR1"), ("unflag", 0, "VA1")]

@@ -7,7 +7,7 @@ from db import care
 from db.care import Care
 from db.rubric_versions import Version, approved
 from studio import service
-from studio.widgets.audit.keys import action_keys, code_keys, swapped
+from studio.widgets.audit.keys import ACTIONS, action_keys, code_keys, swapped
 from tests.studio.test_care import ENTRY, audit, opened, press, settings, who
 
 pytestmark = pytest.mark.usefixtures("studio_home")
@@ -22,9 +22,17 @@ def test_keys_come_in_the_rubrics_order_and_none_is_given_twice() -> None:
     keys = code_keys(version, {})
     assert list(keys) == list(version.rubric.ids)
     assert (keys["CR1"], keys["VA1"]) == ("1", "6")
-    for chosen in ({}, {"CR1": "J", "next": "1"}, {"VA1": "1"}, {"ST1": "U", "take_back": "Z", "note": "6"}):
+    for chosen in (
+        {},
+        {"CR1": "J", "next": "1"},
+        {"VA1": "1"},
+        {"ST1": "U", "take_back": "Z", "note": "6"},
+        {"CR1": "Z"},
+    ):
         now = [*action_keys(chosen).values(), *code_keys(version, chosen).values()]
-        assert len(now) == len(set(now)) == 5 + len(version.rubric.ids)
+        assert len(now) == len(set(now)) == len(ACTIONS) + len(version.rubric.ids)
+    assert action_keys({})["undo"] == "Z"
+    assert action_keys({"CR1": "Z"})["undo"] != "Z", "a key that was chosen before stays with what it was chosen for"
 
 
 def test_a_key_that_something_has_changes_places() -> None:

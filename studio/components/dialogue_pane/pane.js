@@ -233,7 +233,7 @@ const isTyping = (event) => {
   const target = event.composedPath()[0]
   return event.isComposing || target.matches?.(KEPT) || Boolean(target.closest?.("[role=dialog], dialog")) || Boolean(document.querySelector('[data-testid="stDialog"]'))
 }
-const does = { next: () => step(1), previous: () => step(-1), take_back: takeBack, note: openNote, scores: () => ask("Scores") }
+const does = { next: () => step(1), previous: () => step(-1), take_back: takeBack, note: openNote, scores: () => ask("Scores"), undo: () => refuse("Not undone: what you pressed is still being saved. Press again in a moment.") }
 const fixed = { arrowdown: does.next, arrowup: does.previous, arrowright: does.next, arrowleft: does.previous, "?": () => find("keys").showModal() }
 const MOVES = ["next", "previous"]
 const actionOf = (key) => Object.keys(does).find((name) => view.data.keys[name].toLowerCase() === key)
@@ -244,6 +244,8 @@ const meaningOf = (event) => {
   if (event.shiftKey && key !== "?") return null
   if (key === "enter") return isCovered(view.turn) && !event.composedPath()[0].closest?.("button, a, summary") ? () => show(view.turn) : null
   const code = view.data.codes.find((one) => one.key?.toLowerCase() === key)
+  // The page's own button undoes, by the same key: one press at a time, and only once the store has all that came before.
+  if (!code && actionOf(key) === "undo" && !hasUnsaved() && !event.repeat) return null
   return code ? () => flag(code) : does[actionOf(key)] ?? (Object.hasOwn(fixed, key) ? fixed[key] : null)
 }
 const pressed = (event) => {

@@ -16,10 +16,11 @@ ACTIONS = {
     "take_back": ("Take back the last flag", "U"),
     "note": ("Write a note", "N"),
     "scores": ("Open the scores", "S"),
+    "undo": ("Undo the last step in a campaign", "Z"),
 }
 # Two rows of a keyboard in reading order, without the keys of the actions above, and without C and R, which Streamlit
 # keeps for itself, and P, which is beside the digits' row and easily hit.
-_CODES = "1234567890QWETYIOADFGHLZXVBM"
+_CODES = "1234567890QWETYIOADFGHLXVBM"
 _SAID = "keys_said"
 _RULE = "A key that something else has changes places with it. Arrows, Enter, ? and keys with Shift stay as they are."
 
@@ -30,8 +31,11 @@ def my_keys() -> dict[str, str]:
 
 
 def action_keys(chosen: Mapping[str, str]) -> dict[str, str]:
-    """The key of every action."""
-    return {name: chosen.get(name, key) for name, (_, key) in ACTIONS.items()}
+    """The key of every action: the chosen one, else its own, or one that is left over where that was chosen already."""
+    taken = {*chosen.values(), *(key for _, key in ACTIONS.values())}
+    spare = iter([key for key in reversed(_CODES) if key not in taken])
+    own = {name: key if key not in chosen.values() else next(spare) for name, (_, key) in ACTIONS.items()}
+    return own | {name: key for name, key in chosen.items() if name in ACTIONS}
 
 
 def code_keys(version: Version, chosen: Mapping[str, str]) -> dict[str, str]:

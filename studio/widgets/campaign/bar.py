@@ -13,6 +13,8 @@ from rubrics.errors import UserError
 from studio import service, session
 from studio.widgets.audit.dialogue_place import go_to, place
 from studio.widgets.audit.dialogue_receipt import keep_receipt, new_id, save
+from studio.widgets.audit.keys import action_keys, my_keys
+from studio.widgets.audit.pane_events import hear
 from studio.widgets.campaign.words import SKIP_REASONS, deadline_words, pace_words, rubric_words, so_far, undone_words
 from studio.widgets.campaign.working import (
     campaign_version,
@@ -63,7 +65,15 @@ def campaign_bar(campaign: Campaign) -> Callable[[], None]:
             so_far_place = st.empty()
             _score_finish(campaign, dialogue_id)
             _skip(campaign, dialogue_id)
-            st.button("Undo", key="campaign_undo", icon=":material/undo:", on_click=_undo, args=[campaign], help=_UNDO)
+            st.button(
+                "Undo",
+                key="campaign_undo",
+                icon=":material/undo:",
+                shortcut=action_keys(my_keys())["undo"],
+                on_click=_undo,
+                args=[campaign],
+                help=_UNDO,
+            )
         share_place, told_place = st.empty(), st.container()
     last = st.session_state.get(_LAST, {}).get(campaign.campaign_id, _Figures("…", 0.0, "…"))
     _show(last, so_far_place, share_place)
@@ -165,6 +175,7 @@ def _pass_on(campaign: Campaign, dialogue_id: str, reason: str) -> None:
 
 def _undo(campaign: Campaign) -> None:
     def work() -> str:
+        hear()  # what was pressed before this is a step before it
         undone = undo(service.store(), session.here(), campaign.campaign_id)
         if undone is None:
             return "There is nothing left to undo."
