@@ -210,7 +210,7 @@ def test_ctrl_c_ends_a_run_by_hand_as_cancelled(tmp_path: Path, roles: Roles) ->
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     until(lambda: roles.asked["user"])
     process.send_signal(2)
-    _, text = process.communicate(timeout=10)
+    _, text = process.communicate(timeout=90)
     assert process.returncode == 130
     assert "once more stops at once" in text
     assert "cancelled: stopped as asked" in text
