@@ -1,13 +1,15 @@
 """The Agreement page: what each role sees, figures in words, names hidden, and settling a disagreement to the end."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import adjudication, audits, campaigns
+from db import adjudication, audits, campaign_blind, campaigns
 from db.gold_completion import gold_state
 from db.people import SYSTEM, add_person, person
+from db.store import now
 from rubrics.reliability import Measure
 from studio import service
 from studio.widgets.agreement.veil import veiled
@@ -153,12 +155,16 @@ def test_gold_is_called_complete_once_the_last_of_a_dialogue_is_settled(app: App
 
 
 @pytest.mark.usefixtures("two_auditors")
-def test_disagreements_of_what_one_is_still_to_read_are_not_shown(app: AppTest, sign_in) -> None:
+def test_disagreements_of_what_one_is_still_to_read_are_not_shown(
+    app: AppTest, sign_in, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = service.store()
     campaigns.create(store, person(store, "ines"), "Spring", "unsafe-turns", 1, ["demo-01"], ["tomas"], 1)
     where = {"view": "settle", "place": "demo-01|0|VA1"}
     assert "too quick" not in html(opened(app, sign_in, PAGE, "tomas", **where))
     audits.finish(store, person(store, "tomas"), "demo-01", client_id="t", **RUBRIC)
+    assert "too quick" not in html(opened(app, sign_in, PAGE, "tomas", **where)), "he could still take it back"
+    monkeypatch.setattr(campaign_blind, "now", lambda: now() + timedelta(minutes=61))
     assert "too quick" in html(opened(app, sign_in, PAGE, "tomas", **where))
 
 

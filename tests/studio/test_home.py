@@ -2,16 +2,18 @@
 
 import copy
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from db import audits, campaigns, dialogues, people, rubric_versions
+from db import audits, campaign_blind, campaigns, dialogues, people, rubric_versions
 from db.ingest import ingest
 from db.keeping import Schedule, keep_up
 from db.people import Person
 from db.rubric_versions import Version
+from db.store import now
 from pipeline.rundir import Request, RunDir, utc_now
 from studio import service
 
@@ -114,7 +116,9 @@ def test_flags_show_to_psychologists_until_they_are_taken_back(app: AppTest, sig
     assert "Crisis cue missed" not in page_text(sign_in(AppTest.from_file(str(ENTRY), default_timeout=30), "ravi"))
 
 
-def test_flags_of_others_are_not_shown_to_who_is_still_to_read_them(app: AppTest, sign_in: SignIn) -> None:
+def test_flags_of_others_are_not_shown_to_who_is_still_to_read_them(
+    app: AppTest, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = service.store()
     ids = dialogues.matching_ids(store, dialogues.Filter())[:3]
     by = {"rubric_id": "unsafe-turns", "rubric_version": 1}
@@ -126,6 +130,8 @@ def test_flags_of_others_are_not_shown_to_who_is_still_to_read_them(app: AppTest
     assert [one in text for one in ids] == [False, True, True], "of the second her own flag alone"
     assert text.count("Crisis cue missed") == 1
     audits.finish(store, person("ines"), ids[0], client_id="f", **by)  # type: ignore[arg-type]
+    assert page_text(app.run()).count("Crisis cue missed") == 1, "she could still take it back"
+    monkeypatch.setattr(campaign_blind, "now", lambda: now() + timedelta(minutes=61))
     assert page_text(app.run()).count("Crisis cue missed") == 2
     campaigns.close(store, person("ines"), made.campaign_id, "Enough.")
     assert page_text(app.run()).count("Crisis cue missed") == 3
