@@ -8,7 +8,16 @@ import pandas as pd
 
 from db.agreement import FlagTable, Level
 from db.store import Store
-from rubrics.reliability import Measure, Ratings, Undefined, gwet_ac, intraclass, krippendorff_alpha, specific_agreement
+from rubrics.reliability import (
+    Measure,
+    Ratings,
+    Undefined,
+    fleiss_kappa,
+    gwet_ac,
+    intraclass,
+    krippendorff_alpha,
+    specific_agreement,
+)
 from rubrics.reliability.measure import DRAWS, by_cluster, measured, undefined
 
 
@@ -17,12 +26,14 @@ class FlagFigures:
     """How far people agree on one flag. `prevalence` is the share of ratings that set it (0–1); `present` and `absent`
     are how often a second person says the same when one sets it, or leaves it.
 
-    By severity, `alpha` is ordinal and `ac` is AC2; else nominal alpha and AC1. `warning` speaks of pooled versions.
+    By severity, `alpha` is ordinal and `ac` is AC2; else nominal alpha and AC1. `kappa` is Fleiss', which knows no
+    order. `warning` speaks of pooled versions.
     """
 
     prevalence: Measure
     alpha: Measure
     ac: Measure
+    kappa: Measure
     present: Measure
     absent: Measure
     flagged: int
@@ -33,9 +44,12 @@ class FlagFigures:
 
 @dataclass(frozen=True)
 class ScoreFigures:
-    """How far people agree on the scores of one criterion: ordinal alpha, AC2 and, for turns that all scored, ICC."""
+    """How far people agree on the scores of one criterion: ordinal alpha, alpha that takes scores for equal steps
+    (`by_steps`), AC2 and, for turns that all scored, ICC.
+    """
 
     alpha: Measure
+    by_steps: Measure
     ac: Measure
     single: Measure
     mean: Measure
@@ -69,6 +83,7 @@ def flag_figures(table: FlagTable, code: str, level: Level = "flag", draws: int 
         prevalence=share("Prevalence", ratings, np.isfinite(ratings.values), ratings.values == 1, draws),
         alpha=alpha,
         ac=gwet_ac(ranked, "identity" if level == "flag" else "ordinal", draws),
+        kappa=fleiss_kappa(ranked, draws),
         present=specific_agreement(ratings, 1, draws),
         absent=specific_agreement(ratings, 0, draws),
         flagged=int((ratings.values == 1).sum()),
@@ -83,6 +98,7 @@ def score_figures(ratings: Ratings, draws: int = DRAWS) -> ScoreFigures:
     known = ratings.values[np.isfinite(ratings.values)]
     return ScoreFigures(
         alpha=krippendorff_alpha(ratings, "ordinal", draws),
+        by_steps=krippendorff_alpha(ratings, "interval", draws),
         ac=gwet_ac(ratings, "ordinal", draws),
         single=intraclass(ratings, "single", draws),
         mean=intraclass(ratings, "mean", draws),

@@ -113,6 +113,7 @@ def test_the_figures_of_a_full_matrix_equal_statsmodels_scikit_learns_and_the_de
         columns = [ratings.raters.index(one) for one in (pair.first, pair.second)]
         assert pair.kappa == pytest.approx(cohen_kappa_score(*matrix[:, columns].T), abs=1e-12)
     found = flag_figures(flag_table(store, "unsafe", 1), "F1")
+    assert found.kappa.value == pytest.approx(fleiss, abs=1e-12)
     flagged = matrix.sum(axis=1)
     assert found.present.value == pytest.approx((flagged * (flagged - 1)).sum() / (flagged * 2).sum())
     assert found.absent.value == pytest.approx(((3 - flagged) * (2 - flagged)).sum() / ((3 - flagged) * 2).sum())
@@ -162,7 +163,10 @@ def test_scores_are_ratings_as_soon_as_they_are_given(store: Store) -> None:
     assert found.clusters.tolist() == [0, 1, 2, 3]
     weighted = cohen_kappa_score([1, 4, 5], [2, 4, 3], weights="quadratic", labels=[1, 2, 3, 4, 5])
     assert pairwise(found, "quadratic")[0].kappa == pytest.approx(weighted)
-    assert score_figures(found, draws=10).single.units == 3
+    figures = score_figures(found, draws=10)
+    assert figures.single.units == 3
+    # Krippendorff's alpha by hand: of 6 values, squares of differences within turns and among all of them.
+    assert figures.by_steps.value == pytest.approx(1 - (10 / 6) / (130 / 30))
 
 
 def judge(store: Store, run_id: str, rubric_id: str, turns: list[Judged]) -> None:

@@ -52,6 +52,7 @@ def test_figures_come_with_words_and_what_is_undefined_says_why(app: AppTest, si
     found = html(opened(app, sign_in, PAGE, "ines"))
     assert "People agree well that VA1 is absent" in found
     assert "poorly when it is present (0.00)" in found
+    assert "Fleiss' kappa: " in found.replace("&#x27;", "'")
     assert "Everybody set" not in found
     assert "Nobody set CR2, CR3" in found
     assert "NaN" not in found

@@ -22,6 +22,8 @@ _READING = f"""
   agree nearly always.
 - **AC1, AC2** (Gwet): corrected for chance in a way that rare flags upset less. AC2 counts near misses on a scale as
   partly agreeing.
+- **Fleiss' kappa**: nearly alpha without its correction for few ratings; it does not count near misses. **Alpha by
+  equal steps** takes the scores for steps of equal length, as many papers do; the table's alpha takes them for ranks.
 - **When present, when absent**: when one person sets the flag (or leaves it), how often another does too.
 - **ICC**: how much of what differs between scores comes from the turns and not from the people. Only turns that
   everybody scored are in it.

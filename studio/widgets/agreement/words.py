@@ -48,7 +48,7 @@ def flag_words(what: str, figures: FlagFigures) -> str:
         link = "but" if present < _LOW <= absent else "and"
         said = f"People agree {strength(absent)} that {what} is absent ({number(absent)}) {link} {strength(present)}"
         said += f" when it is present ({number(present)})."
-    return " ".join([said, *_flag_cautions(figures)])
+    return " ".join([said, *_also("Fleiss' kappa", figures.kappa), *_flag_cautions(figures)])
 
 
 def score_words(what: str, figures: ScoreFigures) -> str:
@@ -61,7 +61,7 @@ def score_words(what: str, figures: ScoreFigures) -> str:
     elif figures.mean.value is not None:
         single, mean = number(figures.single.value), number(figures.mean.value)
         said += f" ICC is {single} for one person's score and {mean} for the mean of all {figures.raters} people."
-    return " ".join([said, *_cautions(figures.alpha)])
+    return " ".join([said, *_also("Alpha by equal steps", figures.by_steps), *_cautions(figures.alpha)])
 
 
 def rests_on(measure: Measure, raters: int) -> str:
@@ -73,6 +73,16 @@ def is_rare(figures: FlagFigures) -> bool:
     """Whether alpha is so far below AC1 that the two must be read together: the flag is rare."""
     alpha, ac = figures.alpha.value, figures.ac.value
     return alpha is not None and ac is not None and ac - alpha >= _RARE
+
+
+def _also(name: str, measure: Measure) -> list[str]:
+    """A figure that some papers report in place of those in the table."""
+    if measure.value is None:
+        return []
+    ends = ""
+    if measure.low is not None and measure.high is not None:
+        ends = f" ({number(measure.low)} to {number(measure.high)})"
+    return [f"{name}: {number(measure.value)}{ends}."]
 
 
 def _flag_cautions(figures: FlagFigures) -> list[str]:
