@@ -1,6 +1,6 @@
 """Is anything lost when the studio is killed, and does it stay quick, with 20 people at work over a whole KardiaBench?
 
-    python -m bench.trust [--quick] [--kills 50] [--minutes 10] [--fuzz 20000]
+    python -m bench.trust [--quick] [--kills 50] [--minutes 10] [--pace 5] [--fuzz 20000]
 
 Twenty people write through the audit page's own web socket (bench/speaker.py: everything but Chromium), over 22,080
 dialogues with 178,080 turns.
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="6 people, 2,000 dialogues, 1 kill, 120 files")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--pace", type=float, default=5, help="times human speed, an act every 20 seconds")
     parser.add_argument("--fuzz", type=int, default=20_000)
     asked = parser.parse_args()
     if asked.quick:
@@ -65,7 +66,8 @@ def measured(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     timed(f"{dialogues:,} dialogues brought in", lambda: elsewhere(build, home, file, dialogues))
     crowd = trust_crowd.Crowd(home, folder / "studio.log", people, dialogues)
     kills = timed("kills", lambda: asyncio.run(crowd.killed(asked.kills, is_quick=asked.quick)))[0]
-    speed = timed("human speed, times five", lambda: asyncio.run(crowd.at_human_speed(asked.minutes * 60)))[0]
+    work = crowd.at_human_speed(asked.minutes * 60, asked.pace)
+    speed = timed(f"human speed, times {asked.pace:g}", lambda: asyncio.run(work))[0]
     kept = timed(
         "backup", lambda: elsewhere(trust_backup.backed_up, home, folder, dialogues, 6 if asked.quick else 60)
     )[0]

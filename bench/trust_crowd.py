@@ -35,7 +35,7 @@ class Crowd:
     def __init__(self, home: Path, log: Path, people: int, dialogues: int) -> None:
         self.home, self.log, self.port = home, log, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.random, self.dialogues = random.Random(20), dialogues
+        self.random, self.dialogues, self.rest = random.Random(20), dialogues, 4.0
         self.speakers = [Speaker(f"reader-{n}", dialogue_id(n * 7)) for n in range(people)]
 
     async def killed(self, times: int, is_quick: bool) -> dict[str, Any]:
@@ -66,8 +66,9 @@ class Crowd:
             "errors": sum(one.errors for one in self.speakers),
         }
 
-    async def at_human_speed(self, seconds: float) -> dict[str, Any]:
-        """An act every four seconds each, every fourth time another dialogue."""
+    async def at_human_speed(self, seconds: float, times: float) -> dict[str, Any]:
+        """An act every twenty seconds each at human speed, so many times it; every fourth time another dialogue."""
+        self.rest = 20 / times
         process, _ = await self._start()
         memory = psutil.Process(process.pid)
         for one in self.speakers:
@@ -131,7 +132,7 @@ class Crowd:
 
     async def _work(self, speaker: Speaker, socket: ClientConnection, until: float) -> None:
         while time.monotonic() < until:
-            await asyncio.sleep(self.random.uniform(1.0, 7.0))
+            await asyncio.sleep(self.random.uniform(0.25, 1.75) * self.rest)
             if self.random.random() < 0.25:
                 await speaker.turn_to(socket, dialogue_id(self.random.randrange(self.dialogues)))
             else:
