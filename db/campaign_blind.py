@@ -28,6 +28,7 @@ GOLD_HIDDEN = f"""
     SEMI JOIN (SELECT * FROM campaign_people WHERE person_id = ?) USING (campaign_id)
     ANTI JOIN {_CLOSED} USING (campaign_id)
 """
+_IN_A_CAMPAIGN = "SELECT 1 FROM campaign_dialogues WHERE dialogue_id = ? LIMIT 1"
 _EVER_FINISHED = """
     SELECT 1 FROM audit_events WHERE dialogue_id = ? AND person_id = ? AND kind = 'finish' AND NOT is_gold LIMIT 1
 """
@@ -57,8 +58,11 @@ def final_rubrics(cursor: Cursor, person_id: str, dialogue_id: str) -> frozenset
 
     A newer campaign by the same rubric, say by a later version, opens it again: blind, as the first one was.
     """
+    # For nearly every mark one of these says no, and quickly.
+    if not rows_of(cursor, _IN_A_CAMPAIGN, [dialogue_id]):
+        return frozenset()
     if not rows_of(cursor, _EVER_FINISHED, [dialogue_id, person_id]):
-        return frozenset()  # as it is for nearly every mark, and quickly known
+        return frozenset()
     sql = f"""
         WITH here AS (
             SELECT campaign_id, rubric_id FROM campaigns
