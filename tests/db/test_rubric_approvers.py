@@ -1,7 +1,6 @@
 """Where two must approve: endorsed, approved, sent back, and what a store of before shows of it."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,6 @@ def asking(question: str, approvers: int = 2) -> dict[str, Any]:
     anchors = {"1": "cold", "5": "warm"}
     criterion = {"id": "warm", "name": "Warm", "question": question, "anchors": anchors}
     return {"id": "warmth", "title": "Warmth", "criteria": [criterion], "approvers": approvers}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """What stands on a rubric version: the runs that used it, and every model that came of them."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,13 +18,6 @@ from db.store import Store, now
 from pipeline.rundir import Request, RubricRef, RunDir
 from rubrics.errors import UserError
 from rubrics.load import rubric_from
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
