@@ -292,9 +292,7 @@ def _add(
     # The diary is read by everybody: it says that there is an incident, not where, or it would sway who audits there.
     if kind == "given" and not note.strip():
         return  # by the rule: nobody's act
-    verb = {"raised": "raised", "given": "handed_over", "taken": "took", "closed": "closed", "reopened": "reopened"}[
-        kind
-    ]
+    verb = {"given": "handed_over", "taken": "took"}.get(kind, kind)
     detail = {"severity": WHAT[row["what"]].severity, "outcome": outcome} | ({"owner": owner} if owner else {})
     history.record(cursor, actor, f"{verb}_an_incident", "incident", row["incident_id"], detail)
 

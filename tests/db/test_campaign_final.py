@@ -18,6 +18,9 @@ from rubrics.load import rubric_from
 from tests.db.campaign_stores import FLAGS, IDS, campaign_store, finish, who
 
 BY: dict[str, Any] = {"rubric_id": "unsafe", "rubric_version": 1}
+WARMTH: dict[str, Any] = {"rubric_id": "warmth", "rubric_version": 1}
+WARM = {"id": "warm", "name": "Warm", "question": "Is it warm?", "anchors": {1: "cold", 2: "warm"}}
+SCORES = {"id": "warmth", "title": "Warmth", "criteria": [WARM]}
 ANN = who("ann")
 
 
@@ -106,6 +109,19 @@ def test_what_is_not_finished_notes_and_other_people_stay_free(
     audits.note(store, ANN, "d00", 0, "This code is hard.", "note", code="CR1", **BY)
     audits.flag(store, who("ben"), "d00", 0, "CR1", "red", client_id="ben", **BY)
     assert len(audits.state(store, "d00", "ann").flags) == 1
+
+
+def test_a_score_of_a_final_reading_is_refused_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    import_version(store, SYSTEM, rubric_from(SCORES), "")
+    approve(store, who("paula"), "warmth", 1, "Read it.")
+    campaigns.create(store, who("paula"), "Warm?", "warmth", 1, ["d00"], ["ann"], 1)
+    audits.score(store, ANN, "d00", 0, "warm", 2, "", client_id="first", **WARMTH)
+    audits.finish(store, ANN, "d00", client_id="done", **WARMTH)
+    audits.score(store, ANN, "d00", 0, "warm", 1, "", client_id="in time", **WARMTH)
+    pass_an_hour(monkeypatch)
+    with pytest.raises(UserError, match="your reading is final"):
+        audits.score(store, ANN, "d00", 0, "warm", 2, "", client_id="late", **WARMTH)
+    assert [one.value for one in audits.state(store, "d00", "ann").scores] == [1]
 
 
 def test_a_mark_that_was_acknowledged_is_acknowledged_again(
